@@ -1,0 +1,100 @@
+# secd: GNU make and BSD make.  The object lists are the map of the rooms;
+# each room's line of headers is what its files are rebuilt for.
+
+PREFIX	= /usr/local
+SYSCONFDIR = /etc
+MANDIR	= ${PREFIX}/share/man
+SBINDIR	= ${PREFIX}/sbin
+LIBDIR	= ${PREFIX}/lib
+INCDIR	= ${PREFIX}/include
+DESTDIR	=
+
+CC	= cc
+AR	= ar
+YACC	= yacc
+WERROR	=
+OPT	= -O2
+WARN	= -Wall -Wextra -Wpointer-arith -Wmissing-prototypes \
+	  -Wstrict-prototypes -Wshadow -Wwrite-strings -Wundef -Wvla
+HARDEN	= -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+SANITIZE =
+CFLAGS	= ${OPT} -g
+
+OS	!= uname -s
+include secd/sys/${OS}.mk
+
+ALL_CFLAGS = -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} ${SANITIZE} \
+	  -I. -DSYSCONFDIR='"${SYSCONFDIR}"' ${OS_CPPFLAGS}
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack ${SANITIZE} ${LDFLAGS}
+
+ESP_OBJS = libesp/buf.o libesp/gcm.o libesp/open.o libesp/replay.o \
+	  libesp/sa.o libesp/seal.o libesp/status.o libesp/suite.o
+ESP_HDRS = libesp/esp.h libesp/internal.h
+
+SHARED_OBJS = secd/addr.o secd/ipc.o secd/log.o secd/request.o
+SHARED_HDRS = secd/addr.h secd/ipc.h secd/log.h secd/request.h secd/secd.h
+
+PARENT_OBJS = secd/conf.o secd/device.o secd/ledger.o secd/ledger_sync.o \
+	  secd/parent.o secd/parse.o secd/printconf.o secd/proc.o secd/secd.o \
+	  secd/state.o
+PARENT_HDRS = secd/conf.h secd/ledger.h secd/parent.h secd/state.h
+
+CONTROL_OBJS = secd/control/control.o
+ENGINE_OBJS = secd/engine/engine.o secd/engine/key.o secd/engine/reserve.o \
+	  secd/engine/sadb.o secd/engine/show.o secd/engine/takeover.o \
+	  secd/engine/tunnel.o
+ENGINE_HDRS = secd/engine/engine.h
+DATA_OBJS = secd/data/drop.o secd/data/in.o secd/data/out.o \
+	  secd/data/queue.o secd/data/satab.o secd/data/worker.o
+DATA_HDRS = secd/data/data.h
+SYS_OBJS = secd/sys/confine_${OS}.o secd/sys/iface_${OS}.o \
+	  secd/sys/sock_${OS}.o secd/sys/tun_${OS}.o
+SYS_HDRS = secd/sys/sys.h
+
+SECD_OBJS = ${PARENT_OBJS} ${CONTROL_OBJS} ${ENGINE_OBJS} ${DATA_OBJS} \
+	  ${SYS_OBJS} ${SHARED_OBJS}
+CTL_OBJS = secctl/parser.o secctl/secctl.o secctl/show.o
+CTL_HDRS = secctl/secctl.h
+
+all: libesp/libesp.a libesp/libesp.pc secd/secd secctl/secctl
+
+libesp/libesp.a: ${ESP_OBJS}
+	${AR} rcs $@ ${ESP_OBJS}
+
+libesp/libesp.pc: libesp/libesp.pc.in
+	sed -e 's|@PREFIX@|${PREFIX}|' -e 's|@LIBDIR@|${LIBDIR}|' \
+	    -e 's|@INCDIR@|${INCDIR}|' libesp/libesp.pc.in >$@
+
+secd/secd: ${SECD_OBJS} libesp/libesp.a
+	${CC} ${ALL_LDFLAGS} -o $@ ${SECD_OBJS} libesp/libesp.a \
+	    -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
+
+secctl/secctl: ${CTL_OBJS} ${SHARED_OBJS} libesp/libesp.a
+	${CC} ${ALL_LDFLAGS} -o $@ ${CTL_OBJS} ${SHARED_OBJS} libesp/libesp.a \
+	    -levent_core -ljansson -lcrypto ${OS_LIBS}
+
+secd/parse.c: secd/parse.y
+	${YACC} -o $@ secd/parse.y
+
+.SUFFIXES: .c .o
+.c.o:
+	${CC} ${ALL_CFLAGS} -c -o $@ $<
+
+${ESP_OBJS}: ${ESP_HDRS}
+${SHARED_OBJS}: ${SHARED_HDRS}
+${PARENT_OBJS}: ${PARENT_HDRS} ${SHARED_HDRS} ${SYS_HDRS} libesp/esp.h
+${CONTROL_OBJS}: ${SHARED_HDRS} ${SYS_HDRS}
+${ENGINE_OBJS}: ${ENGINE_HDRS} ${DATA_HDRS} ${SHARED_HDRS} ${SYS_HDRS} \
+	  libesp/esp.h
+${DATA_OBJS}: ${DATA_HDRS} ${SYS_HDRS} secd/addr.h libesp/esp.h
+${SYS_OBJS}: ${SYS_HDRS} secd/addr.h
+${CTL_OBJS}: ${CTL_HDRS} ${SHARED_HDRS} libesp/esp.h
+
+include tests/tests.mk
+include etc/install.mk
+
+clean: clean-tests
+	rm -f ${ESP_OBJS} ${SECD_OBJS} ${CTL_OBJS} libesp/libesp.a \
+	    libesp/libesp.pc secd/secd secctl/secctl secd/parse.c
+
+.PHONY: all clean

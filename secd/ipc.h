@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages between secd's processes, and between secctl and secd.
+ *
+ * Every channel is an AF_UNIX SOCK_SEQPACKET socket: one message a datagram,
+ * a header and a body of one of the structures below, at most one descriptor.
+ * All numbers are in host order: both ends are on one machine and, the version
+ * in the header says, of one build.  A receiver checks type, exact length and
+ * contents itself (ipc_check() and the check of each structure) whoever sent it.
+ *
+ * Every request has exactly one reply with the request's id: the reply type
+ * named beside it, or MSG_RESULT with an error.  Long answers are asked for
+ * page by page with a cursor, so no queue grows with the number of SAs.
+ */
+#ifndef IPC_H
+#define IPC_H
+
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "secd/addr.h"
+#include "secd/request.h"
+
+#define IPC_VERSION	1
+#define IPC_BODY_MAX	12288
+#define IPC_TEXTLEN	240
+#define IPC_NDROPS	48	/* room for every drop reason's counter */
+#define IPC_DROP_NAMELEN 24
+
+enum msg_type {
+	MSG_NONE,
+
+	/* replies to any request */
+	MSG_RESULT,		/* struct msg_result */
+
+	/* from a client, by way of control, to the engine */
+	MSG_SA_ADD,		/* struct sa_request -> MSG_RESULT */
+	MSG_SA_REMOVE,		/* struct msg_sa_id -> MSG_RESULT */
+	MSG_SA_FLUSH,		/* struct msg_name ("" = all) -> MSG_RESULT */
+	MSG_SHOW_SA,		/* struct msg_cursor -> MSG_SA_ROWS */
+	MSG_SHOW_IFACE,		/* struct msg_cursor -> MSG_IFACE_ROWS */
+	MSG_SHOW_DROPS,		/* no body -> MSG_DROPS */
+	/* ... to the parent */
+	MSG_IFACE_CREATE,	/* struct iface_conf -> MSG_RESULT */
+	MSG_IFACE_DESTROY,	/* struct msg_name -> MSG_RESULT */
+	MSG_IFACE_UP,		/* struct msg_name -> MSG_RESULT */
+	MSG_IFACE_DOWN,		/* struct msg_name -> MSG_RESULT */
+	MSG_SHOW_DEVICE,	/* struct msg_name -> MSG_DEVICE */
+	MSG_SHOW_PROCESS,	/* no body -> MSG_PROCESS */
+	MSG_RELOAD,		/* no body -> MSG_RESULT */
+	MSG_LOG_BRIEF,		/* no body -> MSG_RESULT */
+	MSG_LOG_VERBOSE,	/* no body -> MSG_RESULT */
+	MSG_STOP,		/* no body -> MSG_RESULT, then secd ends */
+	MSG_STOP_DESTROY,	/* the same, and removes its devices */
+	/* ... answered by control itself */
+	MSG_MONITOR,		/* no body -> MSG_RESULT, then MSG_EVENT ... */
+
+	/* their answers */
+	MSG_SA_ROWS,		/* struct msg_sa_rows */
+	MSG_IFACE_ROWS,		/* struct msg_iface_rows */
+	MSG_DROPS,		/* struct msg_drops */
+	MSG_DEVICE,		/* struct msg_device */
+	MSG_PROCESS,		/* struct msg_process */
+	MSG_EVENT,		/* struct msg_event; no request */
+
+	/* parent to its children */
+	MSG_CHANNEL,		/* fd: the other child */
+	MSG_LISTEN,		/* struct msg_listen, fd: control listens */
+	MSG_WIRE,		/* struct msg_wire, fd: engine's raw socket */
+	MSG_CONF_BEGIN,		/* no body */
+	MSG_CONF_IFACE,		/* struct msg_conf_iface, fd of the tun if new */
+	MSG_CONF_SA,		/* struct msg_conf_sa, fd of its key file */
+	MSG_CONF_END,		/* no body -> MSG_CONF_DONE */
+	MSG_RESERVED,		/* struct msg_reserved */
+	MSG_VERBOSE,		/* struct msg_verbose */
+	MSG_QUIT,		/* no body: finish what is owed -> MSG_QUITTING */
+
+	/* children to the parent */
+	MSG_READY,		/* struct msg_ready: confined, lost protections */
+	MSG_CONF_DONE,		/* struct msg_conf_done */
+	MSG_RESERVE,		/* struct msg_reserve -> MSG_RESERVED */
+	MSG_SEEN,		/* struct msg_seen; no reply */
+	MSG_RELEASE,		/* struct msg_release; no reply */
+	MSG_QUITTING,		/* no body */
+
+	MSG_MAX
+};
+
+struct ipc_hdr {
+	uint16_t	version;
+	uint16_t	type;
+	uint32_t	len;		/* of the body */
+	uint32_t	id;		/* a reply carries its request's */
+	uint32_t	pad;
+};
+
+/* --- requests and replies of clients --- */
+
+struct msg_result {
+	int32_t		error;		/* 0 or an errno */
+	uint32_t	pad;
+	char		text[IPC_TEXTLEN];	/* says what and how to mend it */
+};
+
+struct msg_name {
+	char		name[IFACE_NAMELEN];
+};
+
+struct msg_sa_id {
+	struct ip_addr	dst;
+	uint32_t	spi;
+};
+
+struct msg_cursor {
+	uint64_t	after;		/* 0 first, then the last row's id */
+	char		iface[IFACE_NAMELEN];	/* "" = all */
+};
+
+enum sa_state {
+	SA_WAITING,		/* for its first reservation in the ledger */
+	SA_ACTIVE,		/* in: opens packets; out: the current one */
+	SA_STANDBY		/* out, usable, another one is current */
+};
+
+struct msg_sa_row {
+	uint64_t	id;		/* grows; never used twice */
+	char		iface[IFACE_NAMELEN];
+	char		enc[SUITE_NAMELEN];
+	char		auth[SUITE_NAMELEN];
+	struct ip_addr	src;
+	struct ip_addr	dst;
+	uint32_t	spi;
+	uint32_t	replay;
+	uint16_t	flags;		/* SA_F_* */
+	uint8_t		dir;		/* enum sa_dir */
+	uint8_t		state;		/* enum sa_state */
+	uint32_t	pad;
+	int64_t		added;		/* seconds since the epoch */
+	int64_t		used;		/* last packet, to a second; 0 never */
+	uint64_t	seq;		/* last used (out), highest seen (in) */
+	uint64_t	mark;		/* out: durable mark of the ledger */
+	uint64_t	packets;
+	uint64_t	bytes;		/* of inner packets */
+	uint64_t	drops[IPC_NDROPS];	/* by msg_drops.names */
+};
+
+#define IPC_SA_ROWS	16
+struct msg_sa_rows {
+	uint32_t	count;
+	uint32_t	more;		/* 1: ask again after the last id */
+	struct msg_sa_row rows[IPC_SA_ROWS];
+};
+
+/* An interface as the engine knows it; MSG_SHOW_DEVICE has the kernel's side. */
+struct msg_iface_row {
+	uint64_t	id;
+	struct iface_conf conf;
+	uint32_t	nsa_in;
+	uint32_t	nsa_out;
+	uint32_t	spi_out;	/* current outbound SA's, 0 none */
+	uint8_t		carrier;
+	uint8_t		forced;		/* carrier kept up: kernel-wide setting */
+	uint8_t		pad[2];
+	uint64_t	in_packets;
+	uint64_t	in_bytes;
+	uint64_t	out_packets;
+	uint64_t	out_bytes;
+	uint64_t	drops[IPC_NDROPS];
+};
+
+#define IPC_IFACE_ROWS	8
+struct msg_iface_rows {
+	uint32_t	count;
+	uint32_t	more;
+	struct msg_iface_row rows[IPC_IFACE_ROWS];
+};
+
+/* Names of all counters, and those of packets that belong to no interface. */
+struct msg_drops {
+	uint32_t	count;		/* names in use */
+	uint32_t	pad;
+	char		names[IPC_NDROPS][IPC_DROP_NAMELEN];
+	uint64_t	stray[IPC_NDROPS];
+};
+
+struct msg_device {
+	char		name[IFACE_NAMELEN];
+	uint32_t	ifindex;	/* 0: the device is gone */
+	uint32_t	mtu;
+	uint8_t		up;		/* administratively */
+	uint8_t		carrier;
+	uint8_t		pad[6];
+	uint64_t	link_down;	/* dropped by the kernel: no carrier */
+};
+
+#define IPC_NPROCS	4
+#define IPC_NLOST	8
+struct msg_process {
+	char		version[32];
+	char		confpath[IPC_TEXTLEN];
+	char		rundir[IPC_TEXTLEN];
+	char		statedir[IPC_TEXTLEN];
+	int64_t		started;
+	uint32_t	nprocs;
+	uint32_t	nlost;
+	struct {
+		char		title[16];
+		int32_t		pid;
+		uint32_t	uid;
+	} procs[IPC_NPROCS];
+	char		lost[IPC_NLOST][IPC_TEXTLEN];	/* protections absent */
+};
+
+struct msg_event {
+	int64_t		when;		/* seconds since the epoch */
+	int32_t		priority;	/* of syslog(3) */
+	uint32_t	pad;
+	char		text[IPC_TEXTLEN];
+};
+
+/* --- between the processes --- */
+
+struct msg_listen {
+	uint32_t	restricted;	/* show verbs only */
+};
+
+struct msg_wire {
+	uint32_t	af;		/* AF_INET or AF_INET6 */
+};
+
+/*
+ * A configuration crosses whole: BEGIN, every interface, every SA, END.  The
+ * engine keeps the items apart, checks them all at END, and then takes over
+ * what differs, or nothing.
+ */
+struct msg_conf_iface {
+	struct iface_conf conf;
+	uint32_t	forced;		/* keep the carrier up */
+};
+
+struct msg_conf_sa {
+	struct sa_request sa;		/* without key; the file has it in hex */
+	uint32_t	index;		/* named again if it is refused */
+	uint32_t	keep;		/* no descriptor: leave as it is */
+};
+
+struct msg_conf_done {
+	int32_t		error;
+	uint32_t	index;		/* of the SA at fault, or UINT32_MAX */
+	char		text[IPC_TEXTLEN];
+};
+
+#define KEY_DIGEST_LEN	32	/* SHA-256 of the cipher key without salt */
+
+/*
+ * Ask the ledger for a key.  Out: no number above the mark it grants may be
+ * sent.  In: what has been seen.  count 0 asks without reserving.
+ */
+struct msg_reserve {
+	uint8_t		digest[KEY_DIGEST_LEN];
+	uint64_t	base;		/* wanted above max(base, known mark) */
+	uint64_t	count;		/* numbers wanted */
+	uint64_t	max;		/* end of the number space */
+	uint32_t	flags;		/* RESERVE_* */
+	uint32_t	pad;
+};
+#define RESERVE_FIRST	0x0001		/* SA is new: resume above the mark */
+#define RESERVE_STATIC	0x0002
+#define RESERVE_IN	0x0004		/* inbound: only tell what was seen */
+
+struct msg_reserved {
+	uint8_t		digest[KEY_DIGEST_LEN];
+	uint64_t	start;		/* last number that may have been used */
+	uint64_t	top;		/* durable mark */
+	uint64_t	seen;		/* highest seen inbound */
+	int32_t		error;		/* 0 or an errno */
+	uint32_t	pad;
+	char		text[IPC_TEXTLEN];
+};
+
+struct msg_seen {
+	uint8_t		digest[KEY_DIGEST_LEN];
+	uint64_t	seq;
+	uint32_t	flags;		/* RESERVE_STATIC */
+	uint32_t	pad;
+};
+
+struct msg_release {
+	uint8_t		digest[KEY_DIGEST_LEN];
+};
+
+struct msg_verbose {
+	uint32_t	verbose;
+};
+
+struct msg_ready {
+	uint32_t	lost;		/* mask of enum sys_lost */
+};
+
+/* --- ipc.c --- */
+
+struct event_base;
+struct ipc_msg {			/* one received message */
+	struct ipc_hdr	 hdr;
+	uint8_t		*body;		/* hdr.len octets, aligned for any */
+	int		 fd;		/* -1, or the receiver's to close; set it
+					 * to -1 when taken */
+};
+
+struct ipc;
+typedef void	(*ipc_cb)(struct ipc *, struct ipc_msg *, void *arg);
+typedef void	(*ipc_closed_cb)(struct ipc *, void *arg);
+
+/*
+ * Listen on fd (a connected SEQPACKET socket, taken over) in base's loop.
+ * cb gets each message; closed gets end of file and errors, once, and may
+ * ipc_free().  Neither is called from within another call of ipc.  Returns
+ * NULL with errno.  Bodies are received into one locked buffer shared by all
+ * channels of the process and wiped when cb returns.
+ */
+struct ipc	*ipc_new(struct event_base *base, int fd, ipc_cb cb,
+		    ipc_closed_cb closed, void *arg);
+/* Close and forget; queued messages are wiped.  NULL is fine. */
+void		 ipc_free(struct ipc *);
+int		 ipc_fd(const struct ipc *);
+/*
+ * Send now, or queue if the socket is full.  fd (or -1) is duplicated by the
+ * kernel; the caller keeps its own.  Returns 0, or -1 with errno (ENOBUFS: the
+ * queue holds IPC_QUEUE_MAX messages).  Messages with keys go by ipc_send_now.
+ */
+int		 ipc_send(struct ipc *, enum msg_type, uint32_t id, int fd,
+		    const void *body, size_t len);
+/* The same, but waits until the socket takes it: no copy is ever queued. */
+int		 ipc_send_now(struct ipc *, enum msg_type, uint32_t id, int fd,
+		    const void *body, size_t len);
+/* Answer a request: MSG_RESULT with error and formatted text. */
+int		 ipc_result(struct ipc *, uint32_t id, int error,
+		    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Stop (0) or go on (1) receiving. */
+void		 ipc_listen(struct ipc *, int on);
+/* Messages in the queue. */
+size_t		 ipc_queued(const struct ipc *);
+
+/* Blocking pair for clients without a loop (secctl); 0 or -1 with errno. */
+int		 ipc_write(int fd, enum msg_type, uint32_t id, const void *body,
+		    size_t len);
+int		 ipc_read(int fd, struct ipc_hdr *, void *body, size_t size);
+
+/*
+ * 0 if the message's type is known, its version ours and its length exactly
+ * that of its body, else -1.  All text fields of struct msg_name and the like
+ * are the caller's to check with text_ok().
+ */
+int		 ipc_check(const struct ipc_hdr *);
+/* Name of a message type for logs. */
+const char	*ipc_name(unsigned int type);
+/* 1 if the field of size octets holds a NUL and only printable text before. */
+int		 text_ok(const char *field, size_t size);
+
+#endif /* IPC_H */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Everything that differs by operating system.  One list of functions, the
+ * same for all; the build picks the *_Linux.c or the *_OpenBSD.c files.  They
+ * know libc, the system and addr.h, and nothing else of secd: failures come
+ * back as -1 with errno, complaints as text, never as a log line.
+ */
+#ifndef SYS_H
+#define SYS_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "secd/addr.h"
+
+/* --- tun_*.c: the tun device as a descriptor --- */
+
+extern const char *const sys_statedir;	/* default state directory */
+
+/* 1 if an interface must name its tun device (`device tun0`), else 0. */
+int	sys_tun_needs_device(void);
+/*
+ * Open the tun device, making it if it does not exist; the device outlives the
+ * descriptor.  Non-blocking, close-on-exec, no packet information in the way of
+ * sys_tun_read().  Needs SYS_PRIV_NET.  Returns the descriptor, or -1 with
+ * errno: ENOENT or ENODEV (no tun driver), EPERM, EBUSY (in use by another).
+ */
+int	sys_tun_open(const char *device);
+/* Let the engine say whether the tunnel can carry packets; needs nothing. */
+int	sys_tun_carrier(int fd, int up);
+/*
+ * One inner packet.  Read returns its length, 0 never; -1 with EAGAIN when
+ * there is none, EMSGSIZE if it did not fit (it is lost), EBADFD or EIO when
+ * the device is gone.  Write returns 0 or -1 with errno.
+ */
+ssize_t	sys_tun_read(int fd, void *buf, size_t size);
+int	sys_tun_write(int fd, const void *buf, size_t len);
+
+/* --- iface_*.c: the tun device as an interface; needs SYS_PRIV_NET --- */
+
+struct sys_iface {
+	uint32_t	ifindex;	/* 0: there is none of that name */
+	uint32_t	mtu;
+	int		is_tun;
+	int		up;
+	int		carrier;
+	uint64_t	tx_dropped;	/* by the kernel, before secd saw them */
+};
+
+/* Fill *si; ifindex 0 when absent.  0, or -1 with errno. */
+int	sys_iface_get(const char *device, struct sys_iface *si);
+int	sys_iface_set_mtu(const char *device, uint32_t mtu);
+int	sys_iface_set_up(const char *device, int up);
+/*
+ * Add or remove an address; peer af 0 means none.  Adding one that is there
+ * and removing one that is not are successes.  IPv6 without duplicate address
+ * detection: nobody else is on the link.
+ */
+int	sys_iface_add_addr(const char *device, const struct ip_addr *local,
+	    const struct ip_addr *peer, unsigned int prefixlen);
+int	sys_iface_del_addr(const char *device, const struct ip_addr *local,
+	    const struct ip_addr *peer, unsigned int prefixlen);
+/* Remove the device with its addresses and routes. */
+int	sys_iface_destroy(const char *device);
+/*
+ * Make the kernel keep and prefer the device's routes while it has no carrier,
+ * so that packets are discarded and never take another way.  Returns 0; 1 when
+ * a kernel-wide setting defeats it and why[size] says which (secd then keeps
+ * the carrier up); -1 with the complaint in why.
+ */
+int	sys_iface_fail_closed(const char *device, char *why, size_t size);
+/* Identity of this boot and network namespace, "" and 0 when unknown. */
+void	sys_boot_id(char *buf, size_t size);
+uint64_t sys_netns_id(void);
+
+/* --- sock_*.c: outer packets --- */
+
+/* A received or outgoing datagram, for batches. */
+struct sys_dgram {
+	uint8_t		*buf;		/* recv: size octets of room */
+	size_t		 size;
+	uint8_t		*data;		/* the ESP packet, SPI to ICV */
+	size_t		 len;
+	struct ip_addr	 src;		/* outer source and destination */
+	struct ip_addr	 dst;
+	int		 error;		/* recv: EMSGSIZE when truncated; send:
+					 * 0 or the errno of this one */
+};
+#define SYS_BATCH	32
+
+/*
+ * A raw ESP (protocol 50) socket of this family: non-blocking, close-on-exec,
+ * destination addresses told on receipt, IPv4 DF clear and no use of the
+ * kernel's path MTU (the kernel fragments to the device's MTU), a receive
+ * buffer of several MB where allowed.  Needs SYS_PRIV_NET.
+ */
+int	sys_esp_socket(uint8_t af);
+/*
+ * Receive up to n (at most SYS_BATCH) ESP packets into buf[0 .. size); data and
+ * len say where SPI to ICV lie in it; src and dst are filled.
+ * Returns how many, 0 when there are none, -1 with errno.
+ */
+int	sys_esp_recv(int fd, uint8_t af, struct sys_dgram *, int n);
+/*
+ * Send n (at most SYS_BATCH) ESP packets from src to dst.  Sets error of each
+ * and returns how many left.
+ */
+int	sys_esp_send(int fd, uint8_t af, struct sys_dgram *, int n);
+
+/* --- confine_*.c: who may do what --- */
+
+/* Protections that may be missing; a mask of 1 << these, and their text. */
+enum sys_lost {
+	SYS_LOST_UID,		/* the child keeps uid 0 */
+	SYS_LOST_CHROOT,	/* no chroot; Landlock replaces it */
+	SYS_LOST_LANDLOCK,	/* neither chroot nor Landlock */
+	SYS_LOST_SECCOMP,	/* no system call filter */
+	SYS_LOST_MEMLOCK,	/* keys can not be locked in memory */
+	SYS_LOST_FAILCLOSED,	/* kernel-wide setting, see sec(4) */
+	SYS_LOST_MAX
+};
+const char	*sys_lost_text(enum sys_lost);
+
+/* What the parent may raise for the length of one call. */
+#define SYS_PRIV_NET	0x1	/* devices, addresses, raw sockets */
+#define SYS_PRIV_ID	0x2	/* change uid and gid */
+#define SYS_PRIV_CHROOT	0x4
+#define SYS_PRIV_KILL	0x8	/* signal the children */
+
+/*
+ * At start, as root: raise the locked memory limit, cut the bounding and
+ * permitted sets to what SYS_PRIV_* needs, and clear the effective set.
+ * Returns 0, or -1 with a complaint that names the missing right and the
+ * remedy.  Missing rights that only weaken protection are not an error.
+ */
+int	sys_parent_confine(char *why, size_t size);
+/*
+ * Parent: raise (mask) or lower (0).  Returns 0, or -1 with EPERM.  Keeps
+ * errno when lowering.
+ */
+int	sys_priv(unsigned int mask);
+
+enum sys_role { SYS_CONTROL, SYS_ENGINE };
+/*
+ * Child, right after exec: empty chroot, groups, gid and uid of user, no
+ * capabilities, no new privileges, not dumpable, no core, dies with its
+ * parent (whose pid is ppid), own files and processes limited.  *lost gets
+ * what this machine does not allow.  Returns 0, or -1 with the complaint:
+ * nothing may then run.
+ */
+int	sys_child_confine(enum sys_role, const char *user, const char *emptydir,
+	    pid_t ppid, unsigned int *lost, char *why, size_t size);
+/*
+ * Child, when threads exist and libraries are warm: forbid every system call
+ * that its work does not need, for all threads; a forbidden one kills.  The
+ * filter, with a reason for each call, is in confine_*.c.
+ */
+int	sys_child_filter(enum sys_role, unsigned int *lost, char *why,
+	    size_t size);
+
+/* A descriptor of the running program, for later sys_exec(). */
+int	sys_self_open(void);
+/* Become that program; returns only on failure. */
+void	sys_self_exec(int fd, char *const argv[], char *const envp[]);
+
+/* Tell the service manager ("READY=1"), if there is one. */
+void	sys_notify(const char *state);
+
+#endif /* SYS_H */
