@@ -28,17 +28,20 @@
 enum esp_status {
 	ESP_OK,
 	/* the caller's buffers */
-	ESP_NO_ROOM,		/* output (or its head or tail room) too small */
+	ESP_NO_ROOM,		/* output (or its head or tail room) too small,
+				 * overlaps the input, or is malformed */
 	/* sealing */
 	ESP_BAD_INNER,		/* not a whole IPv4 or IPv6 packet */
 	ESP_TOO_BIG,		/* sealed it would exceed 65,535 octets */
 	ESP_SEQ_HELD,		/* next number is above the SA's limit */
 	ESP_SEQ_END,		/* number space used up; never wraps */
-	ESP_CRYPTO,		/* the crypto library failed; number is burnt */
+	ESP_CRYPTO,		/* the crypto library failed; number is burnt
+				 * (opening: nothing has changed) */
 	/* opening, before authentication */
 	ESP_SHORT,		/* shorter than header, IV, trailer, ICV */
 	ESP_BAD_SPI,		/* not this SA's SPI */
-	ESP_BAD_LENGTH,		/* ciphertext not a multiple of the alignment */
+	ESP_BAD_LENGTH,		/* ciphertext not a multiple of the alignment,
+				 * or packet above 65,535 octets */
 	ESP_SEQ_ZERO,		/* number 0 is never sent */
 	ESP_TOO_OLD,		/* left of the replay window */
 	ESP_REPLAY,		/* number already seen */
@@ -76,11 +79,12 @@ struct esp_suite {
 	const char	*enc;		/* cipher name */
 	const char	*auth;		/* NULL when the cipher authenticates */
 	size_t		 keylen;	/* cipher key without salt */
-	size_t		 saltlen;	/* follows the cipher key, RFC 4106 8.1 */
+	size_t		 saltlen;	/* follows the key, RFC 4106 8.1 */
 	size_t		 authkeylen;
 	size_t		 ivlen;		/* on the wire */
 	size_t		 icvlen;	/* on the wire */
-	size_t		 align;		/* of payload plus trailer; >= 4 */
+	size_t		 align;		/* of payload plus trailer: a power of
+					 * two, at least 4 */
 	const struct esp_cipher_ops *ops;	/* private to libesp */
 };
 
@@ -92,8 +96,8 @@ struct esp_params {
 	uint32_t		 spi;
 	uint32_t		 replay;/* window, packets; 0 = no check; in */
 	uint64_t		 seq;	/* last number used (out) or highest
-					 * already seen, with all below it (in) */
-	uint64_t		 limit;	/* highest number that may be used, out */
+					 * seen, with all below it (in) */
+	uint64_t		 limit;	/* highest number allowed; out */
 	const uint8_t		*key;	/* suite->keylen, then suite->saltlen */
 	size_t			 keylen;
 	const uint8_t		*authkey;
@@ -125,16 +129,20 @@ const struct esp_suite *esp_suite_at(size_t i);
  * ESP_REPLAY_MAX, seq beyond the number space.
  */
 const char	*esp_params_check(const struct esp_params *p);
-/* Octets that an SA made from p needs; depends on direction and window. */
+/*
+ * Octets that an SA made from p needs; depends on suite, direction and window.
+ * 0 if esp_params_check() refuses p.
+ */
 size_t		 esp_sa_size(const struct esp_params *p);
 /*
- * Make an SA in mem (aligned for any type, size octets).  Returns it, or NULL
- * with errno EINVAL (esp_params_check() tells), ENOBUFS (size too small), or
- * ENOMEM (cipher context); mem then holds no key octet.
+ * Make an SA in mem (aligned for any type, size octets); it may not be moved.
+ * Returns it, or NULL with errno EINVAL (esp_params_check() tells, or mem is
+ * not aligned), ENOBUFS (size too small), or ENOMEM (cipher context); mem then
+ * holds no key octet.
  */
 struct esp_sa	*esp_sa_init(void *mem, size_t size,
 		    const struct esp_params *p);
-/* Free the cipher context and wipe all of the SA's memory. */
+/* Free the cipher context and wipe all of the SA's memory.  NULL is fine. */
 void		 esp_sa_clear(struct esp_sa *);
 /* Last number used (out), or highest authenticated (in). */
 uint64_t	 esp_sa_seq(const struct esp_sa *);
@@ -142,11 +150,19 @@ uint64_t	 esp_sa_seq(const struct esp_sa *);
 uint64_t	 esp_sa_seq_max(const struct esp_sa *);
 /* Let esp_seal() use numbers up to top.  Lowering it is allowed. */
 void		 esp_sa_set_limit(struct esp_sa *, uint64_t top);
+/*
+ * Move forward, never back: the next number sent is above seq (out), or
+ * everything up to seq counts as seen (in).
+ */
+void		 esp_sa_advance(struct esp_sa *, uint64_t seq);
 uint32_t	 esp_sa_spi(const struct esp_sa *);
 
 /* seal.c */
 
-/* Octets of the ESP packet made of an inner packet of len octets. */
+/*
+ * Octets of the ESP packet made of an inner packet of len octets; SIZE_MAX if
+ * len is above 65,535.
+ */
 size_t		 esp_sealed_len(const struct esp_suite *, size_t len);
 /*
  * Seal the inner IP packet in->data[0 .. len) and leave the ESP packet (SPI to
@@ -157,8 +173,12 @@ size_t		 esp_sealed_len(const struct esp_suite *, size_t len);
  * and ICV into its tailroom.  Otherwise in is only read, must not overlap out,
  * and the packet is written from out->data on; out->len on entry is ignored.
  *
+ * in->len may be more than the inner packet says of itself: what follows goes
+ * along as TFC padding (RFC 4303 2.7).
+ *
  * On any status but ESP_OK out->data and out->len are as before, and the
- * number is used up only with ESP_CRYPTO.
+ * number is used up only with ESP_CRYPTO (in place, the inner packet is then
+ * lost).  An inbound SA seals nothing: ESP_SEQ_HELD.
  */
 enum esp_status	 esp_seal(struct esp_sa *, struct esp_buf *in,
 		    struct esp_buf *out) __attribute__((warn_unused_result));
@@ -181,7 +201,8 @@ enum esp_status	 esp_seal_dummy(struct esp_sa *, size_t len,
  *
  * The replay window is checked before and marked after the ICV (RFC 4303
  * 3.4.3); before the ICV agrees nothing in the SA changes.  On any status but
- * ESP_OK out->len is 0 and no plaintext remains in out.
+ * ESP_OK out->len is 0 and no plaintext remains in out.  An outbound SA opens
+ * nothing: ESP_BAD_SPI.
  */
 enum esp_status	 esp_open(struct esp_sa *, struct esp_buf *in,
 		    struct esp_buf *out) __attribute__((warn_unused_result));

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: ISC
+# The tests of libesp: unit tests, and the fuzzer of esp_open().  Included by
+# tests.mk; works with GNU make and BSD make.
+#
+# Known answers: NIST_GCM_DIR (default: Debian's python3-cryptography-vectors)
+# and, if set, WYCHEPROOF_DIR are folders named in the environment.
+
+FUZZ_CC	= clang
+FUZZ_FLAGS = -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=undefined
+
+UNIT_ESP_TESTS = tests/unit/alloc_test tests/unit/buf_test \
+	  tests/unit/gcm_test tests/unit/inner_test tests/unit/open_test \
+	  tests/unit/replay_test tests/unit/sa_test tests/unit/seal_test \
+	  tests/unit/status_test tests/unit/suite_test
+UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/esp_help.h \
+	  tests/unit/fake_suite.h tests/vectors/esp_vectors.h ${ESP_HDRS}
+
+# libesp.a behind the source: each test takes the files it needs, no more
+ESP_TEST_BUILD = ${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@
+
+tests/unit/alloc_test: tests/unit/alloc_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/alloc_test.c libesp/libesp.a \
+	    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -lcrypto
+
+tests/unit/buf_test: tests/unit/buf_test.c libesp/buf.o ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/buf_test.c libesp/buf.o
+
+tests/unit/gcm_test: tests/unit/gcm_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/gcm_test.c libesp/libesp.a -ljansson \
+	    -lcrypto ${OS_LIBS}
+
+tests/unit/inner_test: tests/unit/inner_test.c libesp/inner.o ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/inner_test.c libesp/inner.o
+
+tests/unit/open_test: tests/unit/open_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/open_test.c libesp/libesp.a -lcrypto
+
+tests/unit/replay_test: tests/unit/replay_test.c libesp/replay.o \
+	  libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/replay_test.c libesp/replay.o \
+	    libesp/libesp.a -lcrypto
+
+tests/unit/sa_test: tests/unit/sa_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/sa_test.c libesp/libesp.a -lcrypto
+
+tests/unit/seal_test: tests/unit/seal_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/seal_test.c libesp/libesp.a -lcrypto
+
+tests/unit/status_test: tests/unit/status_test.c libesp/status.o \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/status_test.c libesp/status.o
+
+tests/unit/suite_test: tests/unit/suite_test.c libesp/libesp.a \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/suite_test.c libesp/libesp.a -lcrypto
+
+# Everything but libcrypto is compiled with the sanitizers.
+tests/fuzz/fuzz_open: tests/fuzz/fuzz_open.c ${ESP_OBJS:.o=.c} ${ESP_HDRS}
+	${FUZZ_CC} -std=gnu11 -O1 -g ${WARN} ${FUZZ_FLAGS} -I. ${OS_CPPFLAGS} \
+	    -o $@ tests/fuzz/fuzz_open.c ${ESP_OBJS:.o=.c} -lcrypto
