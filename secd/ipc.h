@@ -83,6 +83,7 @@ enum msg_type {
 	MSG_RESERVE,		/* struct msg_reserve -> MSG_RESERVED */
 	MSG_SEEN,		/* struct msg_seen; no reply */
 	MSG_RELEASE,		/* struct msg_release; no reply */
+	MSG_CARRIER,		/* struct msg_carrier; no reply */
 	MSG_QUITTING,		/* no body */
 
 	MSG_MAX
@@ -193,6 +194,7 @@ struct msg_device {
 	uint8_t		carrier;
 	uint8_t		pad[6];
 	uint64_t	link_down;	/* dropped by the kernel: no carrier */
+	uint64_t	queue_full;	/* dropped by the kernel: secd was slow */
 };
 
 #define IPC_NPROCS	4
@@ -291,6 +293,12 @@ struct msg_release {
 	uint8_t		digest[KEY_DIGEST_LEN];
 };
 
+/* The engine turned a carrier on or off. */
+struct msg_carrier {
+	char		name[IFACE_NAMELEN];
+	uint32_t	up;
+};
+
 struct msg_verbose {
 	uint32_t	verbose;
 };
@@ -299,7 +307,7 @@ struct msg_ready {
 	uint32_t	lost;		/* mask of enum sys_lost */
 };
 
-/* --- ipc.c --- */
+/* --- ipc.c: channels in an event loop --- */
 
 struct event_base;
 struct ipc_msg {			/* one received message */
@@ -342,6 +350,8 @@ int		 ipc_result(struct ipc *, uint32_t id, int error,
 void		 ipc_listen(struct ipc *, int on);
 /* Messages in the queue. */
 size_t		 ipc_queued(const struct ipc *);
+
+/* --- msg.c: the form of messages --- */
 
 /* Blocking pair for clients without a loop (secctl); 0 or -1 with errno. */
 int		 ipc_write(int fd, enum msg_type, uint32_t id, const void *body,

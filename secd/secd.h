@@ -23,11 +23,18 @@ enum role {
 	ROLE_MAX
 };
 
-/* A child's descriptors after exec; all others are closed. */
+/* A child's descriptors after exec; 0 and 1 are /dev/null, 2 is its log. */
 #define FD_PARENT	3	/* channel to the parent */
 
-/* Process mains; fd FD_PARENT is open, nothing is confined yet. */
-int	control_main(void);
-int	engine_main(void);
+/* What a child is told on its command line. */
+struct role_args {
+	int		 ppid;		/* the parent it must not outlive */
+	const char	*emptydir;	/* its root from now on */
+	int		 verbose;
+};
+
+/* Process mains; nothing is confined yet when they are called. */
+int	control_main(const struct role_args *);
+int	engine_main(const struct role_args *);
 
 #endif /* SECD_H */

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: ISC
+#
+# What the processes share, control, engine and data: unit tests, the fuzzers
+# of their messages, and secd with a child that fell to an attacker.
+
+UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
+	  tests/unit/ipc_test tests/unit/request_test
+CORE_TEST_HDRS = tests/lib/tap.h ${SHARED_HDRS}
+
+tests/unit/addr_test: tests/unit/addr_test.c secd/addr.o ${CORE_TEST_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/addr_test.c \
+	    secd/addr.o ${OS_LIBS}
+
+tests/unit/request_test: tests/unit/request_test.c ${FORM_OBJS} \
+	  ${CORE_TEST_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/request_test.c \
+	    ${FORM_OBJS} ${OS_LIBS}
+
+tests/unit/ipc_test: tests/unit/ipc_test.c secd/ipc.o ${FORM_OBJS} \
+	  ${CORE_TEST_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/ipc_test.c \
+	    secd/ipc.o ${FORM_OBJS} -levent_core ${OS_LIBS}
+
+DATA_TEST_OBJS = secd/data/drop.o secd/data/queue.o secd/data/satab.o \
+	  secd/addr.o libesp/libesp.a
+tests/unit/data_test: tests/unit/data_test.c ${DATA_TEST_OBJS} \
+	  ${CORE_TEST_HDRS} ${DATA_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/data_test.c \
+	    ${DATA_TEST_OBJS} -lcrypto ${OS_LIBS} -lpthread
+
+# The real parent with a hostile child in place of one of its own.
+HOSTILES = tests/net/hostile_control tests/net/hostile_engine
+
+tests/net/hostile_control: tests/net/hostile.c ${SECD_OBJS} libesp/libesp.a
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -DHOSTILE=control_main \
+	    -DROLE_NAME='"control"' -o $@ tests/net/hostile.c ${PARENT_OBJS} \
+	    ${ENGINE_OBJS} ${DATA_OBJS} ${SYS_OBJS} ${SHARED_OBJS} \
+	    libesp/libesp.a -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
+
+tests/net/hostile_engine: tests/net/hostile.c ${SECD_OBJS} libesp/libesp.a
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -DHOSTILE=engine_main \
+	    -DROLE_NAME='"engine"' -o $@ tests/net/hostile.c ${PARENT_OBJS} \
+	    ${CONTROL_OBJS} ${SYS_OBJS} ${SHARED_OBJS} \
+	    libesp/libesp.a -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
+
+# Everything of ours is compiled anew, so that all of it is instrumented.
+FUZZ_CORE_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer ${WARN} -I. \
+	  ${OS_CPPFLAGS} -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all
+FUZZ_CORE_SRCS = secd/ipc.c secd/log.c ${FORM_OBJS:.o=.c}
+FUZZ_ENGINE_SRCS = ${ENGINE_OBJS:.o=.c} ${DATA_OBJS:.o=.c} \
+	  ${ESP_OBJS:.o=.c} secd/sys/sock_${OS}.c secd/sys/tun_${OS}.c
+
+tests/fuzz/fuzz_control: tests/fuzz/fuzz_control.c secd/control/control.c \
+	  ${FUZZ_CORE_SRCS} ${SHARED_HDRS}
+	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_control.c \
+	    secd/control/control.c ${FUZZ_CORE_SRCS} -levent_core ${OS_LIBS} \
+	    -lpthread
+
+tests/fuzz/fuzz_engine: tests/fuzz/fuzz_engine.c ${FUZZ_ENGINE_SRCS} \
+	  ${FUZZ_CORE_SRCS} ${ENGINE_HDRS} ${DATA_HDRS} ${SHARED_HDRS}
+	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_engine.c \
+	    ${FUZZ_ENGINE_SRCS} ${FUZZ_CORE_SRCS} -levent_core -lcrypto \
+	    ${OS_LIBS} -lpthread

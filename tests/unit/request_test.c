@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/* secd/request.c and the text check of secd/msg.c: one fault at a time. */
+#include <sys/socket.h>
+
+#include <string.h>
+
+#include "secd/ipc.h"
+#include "secd/request.h"
+#include "tests/lib/tap.h"
+
+static struct iface_conf ic;
+static struct sa_request sr;
+
+static void
+good_iface(void)
+{
+	iface_conf_init(&ic, "sec0");
+	addr_parse("192.0.2.8", &ic.local);
+	addr_parse("198.51.100.14", &ic.peer);
+	ic.naddrs = 2;
+	addr_parse("169.254.229.42", &ic.addrs[0].local);
+	addr_parse("169.254.229.41", &ic.addrs[0].peer);
+	ic.addrs[0].prefixlen = 30;
+	addr_parse("fd00::2", &ic.addrs[1].local);
+	ic.addrs[1].prefixlen = 126;
+}
+
+static void
+good_sa(void)
+{
+	memset(&sr, 0, sizeof(sr));
+	strcpy(sr.iface, "sec0");
+	strcpy(sr.enc, "aes-256-gcm");
+	addr_parse("192.0.2.8", &sr.src);
+	addr_parse("198.51.100.14", &sr.dst);
+	sr.spi = 0x1000;
+	sr.keylen = 36;
+}
+
+#define BAD_IFACE(what, change) do {					\
+	good_iface();							\
+	change;								\
+	ok(iface_conf_check(&ic) != NULL, "interface with " what);	\
+} while (0)
+
+#define BAD_SA(what, change) do {					\
+	good_sa();							\
+	change;								\
+	ok(sa_request_check(&sr) != NULL, "SA with " what);		\
+} while (0)
+
+static void
+ifaces(void)
+{
+	good_iface();
+	ok(iface_conf_check(&ic) == NULL, "a good interface");
+	ic.naddrs = 0;
+	ic.mtu = 576;
+	ok(iface_conf_check(&ic) == NULL, "small MTU without inet6");
+	BAD_IFACE("a foreign name", strcpy(ic.name, "eth0"));
+	BAD_IFACE("an unterminated name", memset(ic.name, '1',
+	    sizeof(ic.name)));
+	BAD_IFACE("a path for a device", strcpy(ic.device, "../tun0"));
+	BAD_IFACE("an unterminated device", memset(ic.device, 'a',
+	    sizeof(ic.device)));
+	BAD_IFACE("an unterminated description", memset(ic.descr, 'a',
+	    sizeof(ic.descr)));
+	BAD_IFACE("a control character in it", strcpy(ic.descr, "a\033[2J"));
+	BAD_IFACE("a local of family 99", ic.local.af = 99);
+	BAD_IFACE("local and peer of two families",
+	    addr_parse("2001:db8::1", &ic.peer));
+	BAD_IFACE("a multicast peer", addr_parse("224.0.0.1", &ic.peer));
+	BAD_IFACE("an unspecified local", addr_parse("0.0.0.0", &ic.local));
+	BAD_IFACE("nine addresses", ic.naddrs = IFACE_NADDRS + 1);
+	BAD_IFACE("an empty address", ic.naddrs = 3);
+	BAD_IFACE("inet prefix 33", ic.addrs[0].prefixlen = 33);
+	BAD_IFACE("inet6 prefix 129", ic.addrs[1].prefixlen = 129);
+	BAD_IFACE("a far address of the other family",
+	    addr_parse("fd00::1", &ic.addrs[0].peer));
+	BAD_IFACE("a far address that is no host",
+	    addr_parse("0.0.0.0", &ic.addrs[0].peer));
+	BAD_IFACE("padding in an address", ic.addrs[0].pad[1] = 1);
+	BAD_IFACE("mtu 575", ic.mtu = 575);
+	BAD_IFACE("mtu 32769", ic.mtu = 32769);
+	BAD_IFACE("mtu 1279 and inet6", ic.mtu = 1279);
+	BAD_IFACE("replay 65537", ic.replay = 65537);
+	BAD_IFACE("link state 2", ic.link = 2);
+	BAD_IFACE("dynamic 2", ic.dynamic = 2);
+	BAD_IFACE("down 2", ic.down = 2);
+}
+
+static void
+sas(void)
+{
+	good_sa();
+	ok(sa_request_check(&sr) == NULL, "a good SA");
+	sr.spi = 256;
+	sr.seq = UINT32_MAX;
+	sr.replay = 65536;
+	ok(sa_request_check(&sr) == NULL, "an SA at its bounds");
+	sr.flags = SA_F_ESN;
+	sr.seq = UINT64_MAX;
+	ok(sa_request_check(&sr) == NULL, "... with esn");
+	BAD_SA("a foreign interface", strcpy(sr.iface, "lo"));
+	BAD_SA("no cipher", sr.enc[0] = '\0');
+	BAD_SA("an unterminated cipher", memset(sr.enc, 'a', sizeof(sr.enc)));
+	BAD_SA("an unterminated auth", memset(sr.auth, 'a', sizeof(sr.auth)));
+	BAD_SA("no src", memset(&sr.src, 0, sizeof(sr.src)));
+	BAD_SA("no dst", memset(&sr.dst, 0, sizeof(sr.dst)));
+	BAD_SA("src and dst of two families",
+	    addr_parse("2001:db8::1", &sr.src));
+	BAD_SA("spi 255", sr.spi = 255);
+	BAD_SA("spi 0", sr.spi = 0);
+	BAD_SA("replay 65537", sr.replay = 65537);
+	BAD_SA("direction 2", sr.dir = 2);
+	BAD_SA("an unknown flag", sr.flags = 0x8000);
+	BAD_SA("padding", sr.pad = 1);
+	BAD_SA("seq 2^32 without esn", sr.seq = UINT64_C(1) << 32);
+	BAD_SA("keylen 65", sr.keylen = 65);
+	BAD_SA("keylen 65535", sr.keylen = 65535);
+	BAD_SA("authkeylen 65", sr.authkeylen = 65);
+}
+
+static void
+names(void)
+{
+	static const struct {
+		const char	*name;
+		int		 good;
+	} t[] = {
+		{ "sec0", 1 }, { "sec1", 1 }, { "sec123456789012", 1 },
+		{ "sec1234567890123", 0 }, { "sec", 0 }, { "sec01", 0 },
+		{ "sec-1", 0 }, { "sec1a", 0 }, { "Sec1", 0 }, { "", 0 },
+		{ "tun0", 0 }, { "sec0/", 0 }, { "sec0\n", 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		is(iface_name_ok(t[i].name), t[i].good, "name %zu", i);
+	ok(text_ok("abc", 4), "text that ends");
+	ok(!text_ok("abc", 3), "text that does not");
+	ok(!text_ok("a\tb", 4), "a tab in it");
+	ok(!text_ok("a\377b", 4), "an octet above ASCII");
+}
+
+int
+main(void)
+{
+	names();
+	ifaces();
+	sas();
+	return tap_done();
+}
