@@ -1,3 +1,8 @@
+# SPDX-License-Identifier: ISC
 OS_CPPFLAGS = -D_GNU_SOURCE -isystem /usr/include/bsd -DLIBBSD_OVERLAY
 OS_LIBS	= -lbsd
-OS_SECD_LIBS = -lbsd -lseccomp -lmnl
+# libbsd-ctor lets setproctitle(3) write where ps(1) looks
+OS_SECD_LIBS = -lbsd -lseccomp -lmnl -Wl,-z,nodlopen \
+	  -Wl,-u,libbsd_init_func -lbsd-ctor
+SYS_OBJS = secd/sys/confine_Linux.o secd/sys/filter_Linux.o \
+	  secd/sys/iface_Linux.o secd/sys/sock_Linux.o secd/sys/tun_Linux.o

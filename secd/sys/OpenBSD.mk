@@ -1,3 +1,7 @@
+# SPDX-License-Identifier: ISC
 OS_CPPFLAGS = -I/usr/local/include
 OS_LIBS	= -L/usr/local/lib
 OS_SECD_LIBS = -L/usr/local/lib
+SYS_OBJS = secd/sys/confine_OpenBSD.o secd/sys/filter_OpenBSD.o \
+	  secd/sys/iface_OpenBSD.o secd/sys/sock_OpenBSD.o \
+	  secd/sys/tun_OpenBSD.o

@@ -25,8 +25,10 @@ int	sys_tun_needs_device(void);
 /*
  * Open the tun device, making it if it does not exist; the device outlives the
  * descriptor.  Non-blocking, close-on-exec, no packet information in the way of
- * sys_tun_read().  Needs SYS_PRIV_NET.  Returns the descriptor, or -1 with
- * errno: ENOENT or ENODEV (no tun driver), EPERM, EBUSY (in use by another).
+ * sys_tun_read().  Needs SYS_PRIV_NET.  The carrier of a device that has just
+ * been opened is up.  Returns the descriptor, or -1 with errno: ENOENT, ENODEV
+ * or ENXIO (no tun driver), EPERM, EBUSY (open elsewhere, a duplicate counts),
+ * EINVAL (no possible name, or a device of that name that is something else).
  */
 int	sys_tun_open(const char *device);
 /* Let the engine say whether the tunnel can carry packets; needs nothing. */
@@ -57,17 +59,22 @@ int	sys_iface_set_up(const char *device, int up);
 /*
  * Add or remove an address; peer af 0 means none.  Adding one that is there
  * and removing one that is not are successes.  IPv6 without duplicate address
- * detection: nobody else is on the link.
+ * detection: nobody else is on the link.  EEXIST: the local address is there
+ * with another peer.
  */
 int	sys_iface_add_addr(const char *device, const struct ip_addr *local,
 	    const struct ip_addr *peer, unsigned int prefixlen);
 int	sys_iface_del_addr(const char *device, const struct ip_addr *local,
 	    const struct ip_addr *peer, unsigned int prefixlen);
-/* Remove the device with its addresses and routes. */
+/*
+ * Remove the device with its addresses and routes; EINVAL if it is no tun
+ * device, ENODEV (OpenBSD: ENXIO) if there is none.
+ */
 int	sys_iface_destroy(const char *device);
 /*
  * Make the kernel keep and prefer the device's routes while it has no carrier,
- * so that packets are discarded and never take another way.  Returns 0; 1 when
+ * so that packets are discarded and never take another way.  To be called after
+ * the MTU is set (a change across 1280 makes IPv6 anew).  Returns 0; 1 when
  * a kernel-wide setting defeats it and why[size] says which (secd then keeps
  * the carrier up); -1 with the complaint in why.
  */
@@ -86,8 +93,9 @@ struct sys_dgram {
 	size_t		 len;
 	struct ip_addr	 src;		/* outer source and destination */
 	struct ip_addr	 dst;
-	int		 error;		/* recv: EMSGSIZE when truncated; send:
-					 * 0 or the errno of this one */
+	int		 error;		/* recv: EMSGSIZE when truncated,
+					 * EBADMSG when malformed, len is 0;
+					 * send: 0 or the errno of this one */
 };
 #define SYS_BATCH	32
 
@@ -105,20 +113,23 @@ int	sys_esp_socket(uint8_t af);
  */
 int	sys_esp_recv(int fd, uint8_t af, struct sys_dgram *, int n);
 /*
- * Send n (at most SYS_BATCH) ESP packets from src to dst.  Sets error of each
- * and returns how many left.
+ * Send n (at most SYS_BATCH) ESP packets from src (af 0: the kernel's choice)
+ * to dst.  Sets error of each and returns how many left.  ENOBUFS: the socket's
+ * buffer is full.  A source that is not ours is EADDRNOTAVAIL, but IPv4 on
+ * Linux says ENETUNREACH of it, as of a destination without a route.
  */
 int	sys_esp_send(int fd, uint8_t af, struct sys_dgram *, int n);
 
-/* --- confine_*.c: who may do what --- */
+/* --- confine_*.c and filter_*.c: who may do what --- */
 
 /* Protections that may be missing; a mask of 1 << these, and their text. */
 enum sys_lost {
 	SYS_LOST_UID,		/* the child keeps uid 0 */
-	SYS_LOST_CHROOT,	/* no chroot; Landlock replaces it */
-	SYS_LOST_LANDLOCK,	/* neither chroot nor Landlock */
+	SYS_LOST_CHROOT,	/* no chroot; Landlock replaces it ... */
+	SYS_LOST_LANDLOCK,	/* ... or not: neither is there */
 	SYS_LOST_SECCOMP,	/* no system call filter */
-	SYS_LOST_MEMLOCK,	/* keys can not be locked in memory */
+	SYS_LOST_MEMLOCK,	/* not all memory is locked; single pages may
+				 * still be, within the limit */
 	SYS_LOST_FAILCLOSED,	/* kernel-wide setting, see sec(4) */
 	SYS_LOST_MAX
 };
@@ -131,15 +142,15 @@ const char	*sys_lost_text(enum sys_lost);
 #define SYS_PRIV_KILL	0x8	/* signal the children */
 
 /*
- * At start, as root: raise the locked memory limit, cut the bounding and
- * permitted sets to what SYS_PRIV_* needs, and clear the effective set.
- * Returns 0, or -1 with a complaint that names the missing right and the
+ * At start, as root, before any thread: raise the locked memory limit, cut the
+ * bounding and permitted sets to what SYS_PRIV_* needs, and clear the effective
+ * set.  Returns 0, or -1 with a complaint that names the missing right and the
  * remedy.  Missing rights that only weaken protection are not an error.
  */
 int	sys_parent_confine(char *why, size_t size);
 /*
- * Parent: raise (mask) or lower (0).  Returns 0, or -1 with EPERM.  Keeps
- * errno when lowering.
+ * Parent: raise (mask) or lower (0), for the calling thread alone.  Returns 0,
+ * or -1 with EPERM and nothing changed.  Keeps errno when it succeeds.
  */
 int	sys_priv(unsigned int mask);
 
@@ -147,16 +158,17 @@ enum sys_role { SYS_CONTROL, SYS_ENGINE };
 /*
  * Child, right after exec: empty chroot, groups, gid and uid of user, no
  * capabilities, no new privileges, not dumpable, no core, dies with its
- * parent (whose pid is ppid), own files and processes limited.  *lost gets
- * what this machine does not allow.  Returns 0, or -1 with the complaint:
+ * parent (whose pid is ppid; the thread that forked, to be exact), own files
+ * limited.  *lost gets what this machine does not allow.  Returns 0, or -1 with the complaint:
  * nothing may then run.
  */
 int	sys_child_confine(enum sys_role, const char *user, const char *emptydir,
 	    pid_t ppid, unsigned int *lost, char *why, size_t size);
 /*
  * Child, when threads exist and libraries are warm: forbid every system call
- * that its work does not need, for all threads; a forbidden one kills.  The
- * filter, with a reason for each call, is in confine_*.c.
+ * that its work does not need, for all threads; a forbidden one kills.  No
+ * thread can be made afterwards.  The filter, with a reason for each call, is
+ * in filter_*.c.
  */
 int	sys_child_filter(enum sys_role, unsigned int *lost, char *why,
 	    size_t size);
