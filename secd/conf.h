@@ -17,8 +17,8 @@
 struct conf_sa {
 	TAILQ_ENTRY(conf_sa)	 entry;
 	struct sa_request	 req;		/* no key in it */
-	char			*keyfile;	/* absolute, or as written */
-	char			*file;		/* where it stands, for errors */
+	char			*keyfile;	/* absolute */
+	char			*file;		/* where it stands */
 	int			 line;
 };
 TAILQ_HEAD(conf_sas, conf_sa);
@@ -35,16 +35,18 @@ TAILQ_HEAD(conf_ifaces, conf_iface);
 struct conf {
 	struct conf_ifaces	 ifaces;	/* in order of the file */
 	char			*statedir;	/* NULL: the system's default */
-	char			*restricted;	/* "socket restricted", or NULL */
+	char			*restricted;	/* socket, or NULL */
 };
 
 /* conf.c */
 
-struct conf	*conf_new(void);		/* empty; exits when out of memory */
+struct conf	*conf_new(void);	/* empty; exits without memory */
 void		 conf_free(struct conf *);	/* NULL is fine */
 struct conf_iface *conf_find(const struct conf *, const char *name);
 /* Append a copy of ic with no SAs. */
 struct conf_iface *conf_add(struct conf *, const struct iface_conf *ic);
+/* Append a copy of cs, key file and place included. */
+void		 conf_add_sa(struct conf_iface *, const struct conf_sa *cs);
 /* Remove it with its SAs. */
 void		 conf_remove(struct conf *, struct conf_iface *);
 /*
@@ -64,12 +66,13 @@ int		 conf_open_keyfile(const char *path, char *why, size_t size);
 
 /* parse.y */
 
-/* Define a macro from the command line ("name=value"); 0, or -1 if malformed. */
+/* Define a command line's macro ("name=value"); 0, or -1 if malformed. */
 int		 conf_define(const char *assignment);
 /*
  * Parse the file.  Returns the tree, or NULL after writing every error found
- * to err as "file:line: what".  The same text always gives the same tree; no
- * state is kept between calls but the macros of conf_define().
+ * to err as "file:line: what" (line 0: the file as a whole).  The same text
+ * always gives the same tree; no state is kept between calls but the macros of
+ * conf_define().
  */
 struct conf	*conf_parse(const char *path, FILE *err);
 /* The same from an open stream, called name in complaints; no includes. */
