@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inbound SAs by SPI and destination (RFC 4301 4.1).  SPIs are chosen at
+ * random or counted up; either way their low bits spread well enough, and a
+ * peer cannot choose ours.
+ */
+#include "secd/data/data.h"
+
+static struct data_sa **
+bucket(struct satab *t, uint32_t spi)
+{
+	return &t->bucket[(spi ^ spi >> 16) & (SATAB_SIZE - 1)];
+}
+
+void
+satab_add(struct satab *t, struct data_sa *sa)
+{
+	struct data_sa **b = bucket(t, sa->spi);
+
+	sa->next = *b;
+	*b = sa;
+}
+
+void
+satab_remove(struct satab *t, struct data_sa *sa)
+{
+	struct data_sa **p;
+
+	for (p = bucket(t, sa->spi); *p != NULL; p = &(*p)->next)
+		if (*p == sa) {
+			*p = sa->next;
+			return;
+		}
+}
+
+struct data_sa *
+satab_find(const struct satab *t, uint32_t spi, const struct ip_addr *dst)
+{
+	struct data_sa *sa;
+
+	for (sa = *bucket((struct satab *)(uintptr_t)t, spi); sa != NULL;
+	    sa = sa->next)
+		if (sa->spi == spi && addr_equal(&sa->dst, dst))
+			return sa;
+	return NULL;
+}

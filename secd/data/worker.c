@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The worker thread: its loop, and the commands of the main thread, carried
+ * out between batches.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "secd/data/data.h"
+
+static void
+event_init(struct data_event *ev, int type, void *owner)
+{
+	ev->type = type;
+	ev->owner = owner;
+	atomic_init(&ev->pending, 0);
+}
+
+void
+data_sa_init(struct data_sa *sa, void *owner)
+{
+	sa->owner = owner;
+	event_init(&sa->ev_low, DATA_EV_LOW, owner);
+}
+
+void
+data_if_init(struct data_if *dif, int fd, void *owner)
+{
+	dif->fd = fd;
+	dif->owner = owner;
+	event_init(&dif->ev_gone, DATA_EV_GONE, owner);
+}
+
+static void
+tun_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct data_if *dif = arg;
+
+	(void)fd;
+	(void)what;
+	out_run(dif->worker, dif);
+}
+
+static void
+wire_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct wire *wire = arg;
+
+	(void)fd;
+	(void)what;
+	in_run(wire->worker, wire);
+}
+
+static void
+wire_add(struct worker *w, int fd, uint8_t af)
+{
+	struct wire *wire = af == AF_INET ? &w->wire4 : &w->wire6;
+
+	wire->worker = w;
+	wire->fd = fd;
+	wire->af = af;
+	event_assign(&wire->ev, w->base, fd, EV_READ | EV_PERSIST,
+	    wire_readable, wire);
+	event_add(&wire->ev, NULL);
+}
+
+static void
+carry_out(struct worker *w, struct data_cmd *c)
+{
+	switch ((enum data_cmd_type)c->type) {
+	case DATA_IF_ADD:
+		c->iface->worker = w;
+		event_assign(&c->iface->ev, w->base, c->iface->fd,
+		    EV_READ | EV_PERSIST, tun_readable, c->iface);
+		event_add(&c->iface->ev, NULL);
+		break;
+	case DATA_IF_REMOVE:
+		event_del(&c->iface->ev);
+		break;
+	case DATA_SA_ADD:
+		satab_add(&w->satab, c->sa);
+		break;
+	case DATA_SA_REMOVE:
+		satab_remove(&w->satab, c->sa);
+		break;
+	case DATA_OUT_SET:
+		c->iface->out = c->sa;
+		break;
+	case DATA_WIRE_ADD:
+		wire_add(w, c->fd, c->af);
+		break;
+	case DATA_QUIT:
+		event_base_loopbreak(w->base);
+		break;
+	case DATA_FENCE:
+	case DATA_EV_LOW:
+	case DATA_EV_GONE:
+		break;
+	}
+}
+
+static void
+commands(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct data_node *n, *next;
+
+	(void)fd;
+	(void)what;
+	for (n = data_queue_take(&w->cmds); n != NULL; n = next) {
+		next = n->next;
+		carry_out(w, (struct data_cmd *)n);
+		/* from here on it is the main thread's again */
+		data_queue_push(&w->done, n);
+	}
+}
+
+int
+worker_init(struct worker *w, struct event_base *base)
+{
+	w->base = base;
+	w->wire4.fd = w->wire6.fd = -1;
+	if (data_queue_init(&w->cmds) == -1)
+		return -1;
+	if (data_queue_init(&w->done) == -1) {
+		data_queue_clear(&w->cmds);
+		return -1;
+	}
+	event_assign(&w->ev_cmds, base, w->cmds.fd[0], EV_READ | EV_PERSIST,
+	    commands, w);
+	return event_add(&w->ev_cmds, NULL);
+}
+
+void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	event_base_dispatch(w->base);
+	return NULL;
+}

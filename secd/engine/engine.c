@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine's process: start, messages of the parent and of control, events
+ * of the worker, jobs.  Decides nothing about SAs; sadb.c and its neighbours do.
+ */
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "secd/engine/engine.h"
+#include "secd/log.h"
+#include "secd/proc.h"
+#include "secd/secd.h"
+
+#define TICK_S	2
+
+static struct event_base *base;
+static struct ipc	*parent, *control;
+static struct worker	*worker;
+static pthread_t	 thread;
+static uint64_t		 last_id;
+
+/* --- small services --- */
+
+int64_t
+engine_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+uint64_t
+engine_id(void)
+{
+	return ++last_id;
+}
+
+const counter *
+engine_stray(void)
+{
+	return worker->stray;
+}
+
+void
+engine_command(enum data_cmd_type type, struct data_if *iface,
+    struct data_sa *sa)
+{
+	struct data_cmd *c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal("command");
+	c->type = type;
+	c->iface = iface;
+	c->sa = sa;
+	data_queue_push(&worker->cmds, &c->node);
+}
+
+void
+engine_reply(uint32_t id, enum msg_type type, const void *body, size_t len)
+{
+	if (control != NULL &&
+	    ipc_send(control, type, id, -1, body, len) == -1)
+		log_warn("answer to control");
+}
+
+void
+engine_result(uint32_t id, int error, const char *fmt, ...)
+{
+	struct msg_result r = { .error = error };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r.text, sizeof(r.text), fmt, ap);
+	va_end(ap);
+	engine_reply(id, MSG_RESULT, &r, sizeof(r));
+}
+
+void
+engine_to_parent(enum msg_type type, uint32_t id, const void *body, size_t len)
+{
+	if (ipc_send(parent, type, id, -1, body, len) == -1)
+		fatal("message to the parent");
+}
+
+/* --- jobs --- */
+
+struct job *
+job_new(uint32_t id, void (*done)(struct job *))
+{
+	struct job *job;
+
+	if ((job = calloc(1, sizeof(*job))) == NULL)
+		fatal("job");
+	job->pending = 1;	/* the one who makes it ends this */
+	job->index = UINT32_MAX;
+	job->id = id;
+	job->done = done;
+	return job;
+}
+
+void
+job_fail(struct job *job, int error, uint32_t index, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (job->error != 0)
+		return;
+	job->error = error;
+	job->index = index;
+	va_start(ap, fmt);
+	vsnprintf(job->text, sizeof(job->text), fmt, ap);
+	va_end(ap);
+}
+
+void
+job_end(struct job *job)
+{
+	if (--job->pending > 0)
+		return;
+	job->done(job);
+	free(job);
+}
+
+void
+job_reply(struct job *job)
+{
+	engine_result(job->id, job->error, "%s", job->text);
+}
+
+/* --- clients' requests, by way of control --- */
+
+static void
+add_sa(uint32_t id, struct sa_request *req)
+{
+	char why[IPC_TEXTLEN - 40];
+	const char *complaint;
+	struct tunnel *t;
+	struct sa *sa;
+	int error;
+
+	if ((complaint = sa_request_check(req)) != NULL) {
+		engine_result(id, EINVAL, "%s", complaint);
+		return;
+	}
+	if (takeover_busy()) {
+		engine_result(id, EBUSY, "a reload is under way; try again");
+		return;
+	}
+	if ((t = tunnel_find(req->iface)) == NULL) {
+		engine_result(id, ENXIO, "%s: no such interface; 'secctl show' "
+		    "lists them, 'secctl create %s' makes it", req->iface,
+		    req->iface);
+		return;
+	}
+	req->flags &= (uint16_t)~SA_F_CONF;
+	if ((sa = sa_new(req, t->conf.replay, &error, why,
+	    sizeof(why))) == NULL) {
+		engine_result(id, error, "spi 0x%08x: %s", req->spi, why);
+		return;
+	}
+	if ((error = sadb_conflict(sa, NULL, why, sizeof(why))) != 0) {
+		engine_result(id, error, "%s", why);
+		sa_free(sa);
+		return;
+	}
+	sa->job = job_new(id, job_reply);
+	sadb_insert(sa, t);
+	reserve_first(sa);
+}
+
+static void
+remove_sa(uint32_t id, const struct msg_sa_id *m)
+{
+	struct sa *sa = sadb_find(m->spi, &m->dst);
+	char dst[ADDR_STRLEN];
+	struct job *job;
+
+	if (sa == NULL) {
+		engine_result(id, ESRCH, "no SA with spi 0x%08x dst %s; "
+		    "'secctl show sa' lists them", m->spi,
+		    addr_print(&m->dst, dst));
+		return;
+	}
+	job = job_new(id, job_reply);
+	sadb_remove(sa, job, NULL, "by secctl");
+	job_end(job);
+}
+
+static void
+flush_sa(uint32_t id, const char *iface)
+{
+	struct job *job;
+	struct sa *sa;
+	uint64_t at;
+
+	if (iface[0] != '\0' && tunnel_find(iface) == NULL) {
+		engine_result(id, ENXIO, "%s: no such interface", iface);
+		return;
+	}
+	job = job_new(id, job_reply);
+	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(at)) {
+		at = sa->id;
+		if (iface[0] == '\0' || strcmp(iface, sa->req.iface) == 0)
+			sadb_remove(sa, job, NULL, "flushed by secctl");
+	}
+	job_end(job);
+}
+
+/*
+ * Control is checked like any stranger: it may be the one that fell.
+ */
+static void
+control_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
+{
+	struct msg_cursor *cursor = (struct msg_cursor *)m->body;
+	struct msg_name *name = (struct msg_name *)m->body;
+	uint32_t id = m->hdr.id;
+
+	(void)ipc;
+	(void)arg;
+	if (ipc_check(&m->hdr) == -1)
+		fatalx("control sent a malformed message");
+	switch (m->hdr.type) {
+	case MSG_SA_ADD:
+		add_sa(id, (struct sa_request *)m->body);
+		break;
+	case MSG_SA_REMOVE:
+		remove_sa(id, (struct msg_sa_id *)m->body);
+		break;
+	case MSG_SA_FLUSH:
+		if (!text_ok(name->name, sizeof(name->name)))
+			engine_result(id, EINVAL, "malformed name");
+		else
+			flush_sa(id, name->name);
+		break;
+	case MSG_SHOW_SA:
+	case MSG_SHOW_IFACE:
+		if (!text_ok(cursor->iface, sizeof(cursor->iface)))
+			engine_result(id, EINVAL, "malformed name");
+		else if (m->hdr.type == MSG_SHOW_SA)
+			show_sa(id, cursor);
+		else
+			show_iface(id, cursor);
+		break;
+	case MSG_SHOW_DROPS:
+		show_drops(id);
+		break;
+	default:
+		engine_result(id, EPERM, "%s: not a request to the engine",
+		    ipc_name(m->hdr.type));
+	}
+}
+
+static void
+gone(struct ipc *ipc, void *arg)
+{
+	(void)ipc;
+	(void)arg;
+	/* the parent says why; nobody is left to serve */
+	exit(0);
+}
+
+/* --- the parent's messages --- */
+
+static int
+take_fd(struct ipc_msg *m)
+{
+	int fd = m->fd;
+
+	m->fd = -1;
+	return fd;
+}
+
+static void
+add_wire(const struct msg_wire *mw, int fd)
+{
+	struct data_cmd *c;
+
+	if (fd == -1 || (mw->af != AF_INET && mw->af != AF_INET6))
+		fatalx("malformed wire");
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal("command");
+	c->type = DATA_WIRE_ADD;
+	c->fd = fd;
+	c->af = (uint8_t)mw->af;
+	data_queue_push(&worker->cmds, &c->node);
+}
+
+static void
+parent_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
+{
+	const struct msg_verbose *mv = (struct msg_verbose *)m->body;
+
+	(void)ipc;
+	(void)arg;
+	if (ipc_check(&m->hdr) == -1)
+		fatalx("the parent sent a malformed message");
+	switch (m->hdr.type) {
+	case MSG_CHANNEL:
+		control = ipc_new(base, take_fd(m), control_message, gone,
+		    NULL);
+		if (control == NULL)
+			fatal("channel to control");
+		break;
+	case MSG_WIRE:
+		add_wire((struct msg_wire *)m->body, take_fd(m));
+		break;
+	case MSG_CONF_BEGIN:
+		takeover_begin();
+		break;
+	case MSG_CONF_IFACE:
+		takeover_iface((struct msg_conf_iface *)m->body, take_fd(m));
+		break;
+	case MSG_CONF_SA:
+		takeover_sa((struct msg_conf_sa *)m->body, m->fd);
+		break;
+	case MSG_CONF_END:
+		takeover_end(m->hdr.id);
+		break;
+	case MSG_RESERVED:
+		reserve_answer(m->hdr.id, (struct msg_reserved *)m->body);
+		break;
+	case MSG_VERBOSE:
+		log_set_verbose(mv->verbose != 0);
+		break;
+	case MSG_QUIT:
+		sadb_tell_all();
+		engine_to_parent(MSG_QUITTING, m->hdr.id, NULL, 0);
+		break;
+	default:
+		fatalx("the parent sent an unknown message");
+	}
+}
+
+/* --- the worker's answers --- */
+
+static void
+command_done(struct data_cmd *c)
+{
+	switch ((enum data_cmd_type)c->type) {
+	case DATA_IF_REMOVE:
+		tunnel_gone(c->iface->owner);
+		break;
+	case DATA_FENCE:
+		sadb_gone(c->sa->owner);
+		break;
+	default:
+		break;
+	}
+	freezero(c, sizeof(*c));
+}
+
+static void
+worker_says(evutil_socket_t fd, short what, void *arg)
+{
+	struct data_node *n, *next;
+	struct data_event *ev;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (n = data_queue_take(&worker->done); n != NULL; n = next) {
+		next = n->next;
+		/* commands and events begin alike */
+		ev = (struct data_event *)n;
+		if (ev->type == DATA_EV_LOW)
+			reserve_more(ev->owner);
+		else if (ev->type == DATA_EV_GONE)
+			tunnel_lost(ev->owner);
+		else
+			command_done((struct data_cmd *)n);
+	}
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	sadb_tick(time(NULL));
+}
+
+/* --- start --- */
+
+/*
+ * Make the crypto library do, before the door is shut, all that it does only
+ * once: pick implementations, make its own tables.
+ */
+static void
+warm_crypto(void)
+{
+	static uint8_t buf[256];
+	const struct esp_suite *suite;
+	struct esp_params p = { .dir = ESP_OUT, .spi = ESP_SPI_MIN,
+	    .limit = 1, .key = buf, .authkey = buf };
+	struct esp_buf out;
+	struct esp_sa *sa;
+	size_t i, size;
+	void *mem;
+
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	for (i = 0; (suite = esp_suite_at(i)) != NULL; i++) {
+		p.suite = suite;
+		p.keylen = suite->keylen + suite->saltlen;
+		p.authkeylen = suite->authkeylen;
+		size = esp_sa_size(&p);
+		if ((mem = calloc(1, size)) == NULL ||
+		    (sa = esp_sa_init(mem, size, &p)) == NULL)
+			fatalx("%s does not work with this libcrypto",
+			    suite->enc);
+		out = (struct esp_buf){ .base = buf, .cap = sizeof(buf),
+		    .data = buf };
+		if (esp_seal_dummy(sa, 16, &out) != ESP_OK)
+			fatalx("%s does not seal with this libcrypto",
+			    suite->enc);
+		explicit_bzero(buf, sizeof(buf));
+		esp_sa_clear(sa);
+		free(mem);
+	}
+}
+
+static void
+start_worker(void)
+{
+	struct event_base *wbase = event_base_new();
+	size_t size = sizeof(*worker);
+	sigset_t all, old;
+
+	/* packets' octets: zero pages until used */
+	worker = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANON, -1, 0);
+	if (worker == MAP_FAILED || wbase == NULL ||
+	    worker_init(worker, wbase) == -1)
+		fatal("worker");
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	errno = pthread_create(&thread, NULL, worker_main, worker);
+	if (errno != 0)
+		fatal("worker thread");
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+int
+engine_main(const struct role_args *args)
+{
+	const struct timeval every = { TICK_S, 0 };
+	struct msg_ready ready = { 0 };
+	struct event *done, *timer;
+
+	proc_confine(ROLE_ENGINE, args, &ready.lost);
+	warm_crypto();
+	if ((base = event_base_new()) == NULL)
+		fatal("event base");
+	start_worker();
+	proc_filter(ROLE_ENGINE, &ready.lost);
+
+	parent = ipc_new(base, FD_PARENT, parent_message, gone, NULL);
+	done = event_new(base, worker->done.fd[0], EV_READ | EV_PERSIST,
+	    worker_says, NULL);
+	timer = event_new(base, -1, EV_PERSIST, tick, NULL);
+	if (parent == NULL || done == NULL || timer == NULL ||
+	    event_add(done, NULL) == -1 || event_add(timer, &every) == -1)
+		fatal("events");
+	engine_to_parent(MSG_READY, 0, &ready, sizeof(ready));
+	event_base_dispatch(base);
+	fatalx("event loop ended");
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The slow half of the engine: SAs, tunnels, reservations, answers.  One
+ * thread; it may allocate, log and take time.  Packets are data/'s.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stdint.h>
+#include <time.h>
+
+#include "libesp/esp.h"
+#include "secd/data/data.h"
+#include "secd/ipc.h"
+
+struct sa;
+struct tunnel;
+TAILQ_HEAD(sas, sa);
+TAILQ_HEAD(tunnels, tunnel);
+
+/*
+ * Work that ends later: the ledger has to answer, or the worker to let go.
+ * Each part still out counts in pending; the first error stays.  done() is
+ * called once, when the last part ends, and then the job is freed.
+ */
+struct job {
+	unsigned int	 pending;
+	int		 error;
+	uint32_t	 index;		/* of the SA at fault, UINT32_MAX none */
+	uint32_t	 id;		/* of the request that waits for it */
+	void		(*done)(struct job *);
+	char		 text[IPC_TEXTLEN];
+};
+
+/* --- sadb.c: the SAs --- */
+
+struct sa {
+	RB_ENTRY(sa)	 by_id;
+	RB_ENTRY(sa)	 by_spi;	/* and destination */
+	RB_ENTRY(sa)	 by_digest;	/* of the key, then id */
+	TAILQ_ENTRY(sa)	 asking;	/* while asked is not 0 */
+	TAILQ_ENTRY(sa)	 entry;		/* in its tunnel, newest first; or in a
+					 * list of staged ones */
+	uint64_t	 id;
+	struct sa_request req;		/* keys wiped; replay is in effect */
+	const struct esp_suite *suite;
+	uint8_t		 digest[KEY_DIGEST_LEN]; /* of the cipher key alone */
+	uint8_t		 ident[KEY_DIGEST_LEN];	/* of all key octets */
+	struct tunnel	*tunnel;	/* NULL while staged */
+	enum sa_state	 state;
+	struct data_sa	*hot;
+	struct job	*job;		/* waits for it to work, or to go */
+	struct sa	*successor;	/* takes over when this one has gone */
+	struct sa	*predecessor;	/* ... seen from the other */
+	uint32_t	 index;		/* staged: its place in secd.conf */
+	time_t		 added;
+	time_t		 used;
+	uint64_t	 used_packets;	/* packets when used was set */
+	uint64_t	 told;		/* in: last number told to the ledger */
+	uint64_t	 mark;		/* out: durable mark */
+	uint32_t	 asked;		/* out: id of the request, 0 none */
+	int64_t		 granted_ms;	/* when mark was last raised */
+	uint64_t	 granted_seq;	/* and the number in use then */
+};
+
+/*
+ * Make an SA of a checked request.  The key octets are the caller's to wipe.
+ * Returns it, belonging to no tunnel and not in the database, or NULL with
+ * *error and a complaint in why[size].
+ */
+struct sa	*sa_new(const struct sa_request *, uint32_t replay, int *error,
+		    char *why, size_t size);
+/* Free one that never was in the database. */
+void		 sa_free(struct sa *);
+/*
+ * Could sa live beside what is there (those with conf set are left out: they
+ * are being replaced)?  0, or an errno with a complaint.
+ */
+int		 sadb_conflict(const struct sa *, const struct sas *staged,
+		    char *why, size_t size);
+/* 1 if the two share no key and no name, or a complaint as above. */
+int		 sa_conflict(const struct sa *, const struct sa *other, char *why,
+		    size_t size);
+/* Enter it, waiting; sadb_activate() makes it carry packets. */
+void		 sadb_insert(struct sa *, struct tunnel *);
+void		 sadb_activate(struct sa *);
+/*
+ * Take it away: no packet uses it when job (may be NULL) counts down, its
+ * keys are wiped then, and successor (or NULL) is activated.
+ */
+void		 sadb_remove(struct sa *, struct job *, struct sa *successor,
+		    const char *reason);
+/* The worker let go of it (a fence came back). */
+void		 sadb_gone(struct sa *);
+struct sa	*sadb_find(uint32_t spi, const struct ip_addr *dst);
+/* The first SA with an id above this one, or NULL. */
+struct sa	*sadb_after(uint64_t id);
+/* Every 2 s: times of use, numbers seen, reservations not granted. */
+void		 sadb_tick(time_t now);
+/* Tell the ledger all numbers seen, before the end. */
+void		 sadb_tell_all(void);
+/* Bring sa->used up to date. */
+void		 sa_touch(struct sa *, time_t now);
+unsigned int	 sadb_count(void);
+
+/* --- reserve.c: numbers from the ledger --- */
+
+/*
+ * Ask for the first reservation.  It ends in sadb_activate(), or for a staged
+ * SA in the end of its job, or in an error of the job.
+ */
+void		 reserve_first(struct sa *);
+/* Ask for more, unless a request is on its way. */
+void		 reserve_more(struct sa *);
+/* The answer. */
+void		 reserve_answer(uint32_t id, const struct msg_reserved *);
+/* The SA goes away: an answer to come finds nobody. */
+void		 reserve_cancel(struct sa *);
+/* Tell what was seen; release the key when the SA is gone. */
+void		 reserve_seen(struct sa *);
+void		 reserve_release(struct sa *);
+
+/* --- tunnel.c --- */
+
+struct tunnel {
+	TAILQ_ENTRY(tunnel) entry;
+	uint64_t	 id;
+	struct iface_conf conf;
+	struct data_if	*hot;
+	struct sas	 sas;
+	struct sa	*out;		/* current outbound SA */
+	unsigned int	 nin;		/* SAs that open packets */
+	unsigned int	 nout;		/* usable outbound ones */
+	int		 forced;	/* carrier up whatever happens */
+	int		 carrier;	/* as told to the kernel; -1 not yet */
+	int		 staged;	/* in the configuration being taken over */
+};
+
+/* fd (the tun, taken over) starts being read. */
+struct tunnel	*tunnel_new(const struct iface_conf *, int fd, int forced);
+/* With its SAs; freed when the worker has let go. */
+void		 tunnel_remove(struct tunnel *);
+void		 tunnel_gone(struct tunnel *);	/* it has */
+void		 tunnel_lost(struct tunnel *);	/* the device went away */
+struct tunnel	*tunnel_find(const char *name);
+struct tunnel	*tunnel_after(uint64_t id);
+/* New parameters for one that stays. */
+void		 tunnel_change(struct tunnel *, const struct iface_conf *,
+		    int forced);
+/* An SA began or ceased to work: choose the current one, set the carrier. */
+void		 tunnel_update(struct tunnel *);
+const struct tunnels *tunnel_all(void);
+
+/* --- takeover.c: a whole configuration --- */
+
+void		 takeover_begin(void);
+void		 takeover_iface(const struct msg_conf_iface *, int fd);
+void		 takeover_sa(const struct msg_conf_sa *, int fd);
+/* Check it all; take over what differs, or nothing; then MSG_CONF_DONE. */
+void		 takeover_end(uint32_t id);
+/* 1 between MSG_CONF_END and its answer. */
+int		 takeover_busy(void);
+
+/* --- key.c: key files --- */
+
+/*
+ * Read hex from fd into req->key.  0, or -1 with a complaint; on -1 no key
+ * octet is left in req.
+ */
+int		 key_read(int fd, struct sa_request *req, char *why, size_t size);
+/* Wipe both keys of a request. */
+void		 key_wipe(struct sa_request *);
+
+/* --- show.c --- */
+
+void		 show_sa(uint32_t id, const struct msg_cursor *);
+void		 show_iface(uint32_t id, const struct msg_cursor *);
+void		 show_drops(uint32_t id);
+
+/* --- engine.c --- */
+
+struct job	*job_new(uint32_t id, void (*done)(struct job *));
+void		 job_fail(struct job *, int error, uint32_t index,
+		    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* One part has ended. */
+void		 job_end(struct job *);
+/* Answer the client that waits for the job. */
+void		 job_reply(struct job *);
+
+/* A command for the worker; exits when out of memory. */
+void		 engine_command(enum data_cmd_type, struct data_if *,
+		    struct data_sa *);
+void		 engine_reply(uint32_t id, enum msg_type, const void *, size_t);
+void		 engine_result(uint32_t id, int error, const char *fmt, ...)
+		    __attribute__((format(printf, 3, 4)));
+void		 engine_to_parent(enum msg_type, uint32_t id, const void *,
+		    size_t);
+int64_t		 engine_ms(void);	/* monotonic */
+const counter	*engine_stray(void);
+uint64_t	 engine_id(void);	/* grows, never used twice */
+
+#endif /* ENGINE_H */

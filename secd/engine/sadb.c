@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The SA database: which SAs there are, which may live side by side, and the
+ * way of each from waiting to working to gone.  The main thread alone is here;
+ * of data_sa it touches, once the worker has it, only what is atomic.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "secd/engine/engine.h"
+#include "secd/log.h"
+
+static int	cmp_id(const struct sa *, const struct sa *);
+static int	cmp_spi(const struct sa *, const struct sa *);
+static int	cmp_digest(const struct sa *, const struct sa *);
+
+RB_HEAD(sa_ids, sa);
+RB_HEAD(sa_spis, sa);
+RB_HEAD(sa_digests, sa);
+RB_PROTOTYPE(sa_ids, sa, by_id, cmp_id)
+RB_GENERATE(sa_ids, sa, by_id, cmp_id)
+RB_PROTOTYPE(sa_spis, sa, by_spi, cmp_spi)
+RB_GENERATE(sa_spis, sa, by_spi, cmp_spi)
+RB_PROTOTYPE(sa_digests, sa, by_digest, cmp_digest)
+RB_GENERATE(sa_digests, sa, by_digest, cmp_digest)
+
+static struct sa_ids	ids = RB_INITIALIZER(&ids);
+static struct sa_spis	spis = RB_INITIALIZER(&spis);
+static struct sa_digests digests = RB_INITIALIZER(&digests);
+static unsigned int	count;
+
+static int
+cmp_id(const struct sa *a, const struct sa *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int
+cmp_spi(const struct sa *a, const struct sa *b)
+{
+	if (a->req.spi != b->req.spi)
+		return a->req.spi < b->req.spi ? -1 : 1;
+	return memcmp(&a->req.dst, &b->req.dst, sizeof(a->req.dst));
+}
+
+static int
+cmp_digest(const struct sa *a, const struct sa *b)
+{
+	int r = memcmp(a->digest, b->digest, sizeof(a->digest));
+
+	return r != 0 ? r : cmp_id(a, b);
+}
+
+/* The next SA after this place that has the same cipher key, or NULL. */
+static struct sa *
+same_key(const uint8_t digest[KEY_DIGEST_LEN], uint64_t after)
+{
+	struct sa key, *sa;
+
+	memset(&key, 0, sizeof(key));
+	memcpy(key.digest, digest, KEY_DIGEST_LEN);
+	key.id = after + 1;
+	sa = RB_NFIND(sa_digests, &digests, &key);
+	if (sa == NULL || memcmp(sa->digest, digest, KEY_DIGEST_LEN) != 0)
+		return NULL;
+	return sa;
+}
+
+static const char *
+dir_name(const struct sa *sa)
+{
+	return sa->req.dir == SA_IN ? "in" : "out";
+}
+
+static int
+sha256(const uint8_t *p, size_t len, uint8_t out[KEY_DIGEST_LEN])
+{
+	return EVP_Digest(p, len, out, NULL, EVP_sha256(), NULL) == 1 ? 0 : -1;
+}
+
+/* Digest of the cipher key alone, and of every key octet. */
+static int
+digest_keys(struct sa *sa, const struct sa_request *req)
+{
+	uint8_t all[2 * SA_KEYLEN_MAX];
+	int r;
+
+	memcpy(all, req->key, req->keylen);
+	memcpy(all + req->keylen, req->authkey, req->authkeylen);
+	r = sha256(all, req->keylen + req->authkeylen, sa->ident) |
+	    sha256(req->key, sa->suite->keylen, sa->digest);
+	explicit_bzero(all, sizeof(all));
+	return r;
+}
+
+/* The cipher state, with no number to send yet. */
+static int
+make_esp(struct sa *sa, const struct sa_request *req, char *why, size_t size)
+{
+	struct esp_params p = {
+		.suite = sa->suite,
+		.dir = req->dir == SA_IN ? ESP_IN : ESP_OUT,
+		.esn = (req->flags & SA_F_ESN) != 0,
+		.spi = req->spi, .replay = sa->req.replay, .seq = req->seq,
+		.limit = req->seq,
+		.key = req->key, .keylen = req->keylen,
+		.authkey = req->authkey, .authkeylen = req->authkeylen
+	};
+	const char *complaint;
+	size_t need;
+	void *mem;
+
+	if (req->keylen != sa->suite->keylen + sa->suite->saltlen) {
+		snprintf(why, size, "key has %u octets, %s takes %zu (%zu and "
+		    "%zu of salt)", req->keylen, sa->suite->enc,
+		    sa->suite->keylen + sa->suite->saltlen, sa->suite->keylen,
+		    sa->suite->saltlen);
+		return EINVAL;
+	}
+	if ((complaint = esp_params_check(&p)) != NULL) {
+		snprintf(why, size, "%s", complaint);
+		return EINVAL;
+	}
+	need = esp_sa_size(&p);
+	if ((mem = calloc(1, need)) == NULL) {
+		snprintf(why, size, "out of memory");
+		return ENOMEM;
+	}
+	if ((sa->hot->esp = esp_sa_init(mem, need, &p)) == NULL) {
+		free(mem);
+		snprintf(why, size, "cipher: %s", strerror(errno));
+		return errno;
+	}
+	return 0;
+}
+
+struct sa *
+sa_new(const struct sa_request *req, uint32_t replay, int *error, char *why,
+    size_t size)
+{
+	struct sa *sa;
+
+	if ((sa = calloc(1, sizeof(*sa))) == NULL ||
+	    (sa->hot = calloc(1, sizeof(*sa->hot))) == NULL) {
+		free(sa);
+		*error = ENOMEM;
+		snprintf(why, size, "out of memory");
+		return NULL;
+	}
+	if ((sa->suite = esp_suite_find(req->enc, req->auth)) == NULL) {
+		*error = EPROTONOSUPPORT;
+		snprintf(why, size, "unknown suite %s %s", req->enc, req->auth);
+		sa_free(sa);
+		return NULL;
+	}
+	sa->req = *req;
+	key_wipe(&sa->req);
+	if (!(req->flags & SA_F_REPLAY))
+		sa->req.replay = replay;
+	if ((*error = make_esp(sa, req, why, size)) != 0) {
+		sa_free(sa);
+		return NULL;
+	}
+	if (digest_keys(sa, req) != 0) {
+		*error = EIO;
+		snprintf(why, size, "digest of the key failed");
+		sa_free(sa);
+		return NULL;
+	}
+	data_sa_init(sa->hot, sa);
+	sa->hot->src = req->src;
+	sa->hot->dst = req->dst;
+	sa->hot->spi = req->spi;
+	sa->id = engine_id();
+	sa->added = time(NULL);
+	return sa;
+}
+
+void
+sa_free(struct sa *sa)
+{
+	if (sa->hot->esp != NULL) {
+		esp_sa_clear(sa->hot->esp);
+		free(sa->hot->esp);
+	}
+	freezero(sa->hot, sizeof(*sa->hot));
+	freezero(sa, sizeof(*sa));
+}
+
+int
+sa_conflict(const struct sa *sa, const struct sa *o, char *why, size_t size)
+{
+	char dst[ADDR_STRLEN];
+
+	if (cmp_spi(sa, o) == 0) {
+		snprintf(why, size, "spi 0x%08x dst %s exists already "
+		    "(on %s)", sa->req.spi, addr_print(&sa->req.dst, dst),
+		    o->req.iface);
+		return EEXIST;
+	}
+	/* two of one AEAD key would send the same nonces, or receive ours */
+	if (memcmp(sa->digest, o->digest, sizeof(sa->digest)) != 0 ||
+	    (sa->req.dir == SA_IN && o->req.dir == SA_IN))
+		return 0;
+	if (sa->req.dir != o->req.dir)
+		snprintf(why, size, "spi 0x%08x: its key is in use in the "
+		    "other direction by spi 0x%08x; make a key for each "
+		    "direction with 'secctl genkey'", sa->req.spi,
+		    o->req.spi);
+	else
+		snprintf(why, size, "spi 0x%08x: its key is in use by the "
+		    "outbound SA with spi 0x%08x; make another with 'secctl "
+		    "genkey'", sa->req.spi, o->req.spi);
+	return EADDRINUSE;
+}
+
+int
+sadb_conflict(const struct sa *sa, const struct sas *staged, char *why,
+    size_t size)
+{
+	struct sa *o;
+	int error;
+
+	/* a configuration replaces what an earlier one brought */
+#define REPLACED(o)	(staged != NULL && ((o)->req.flags & SA_F_CONF))
+	o = sadb_find(sa->req.spi, &sa->req.dst);
+	if (o != NULL && !REPLACED(o))
+		return sa_conflict(sa, o, why, size);
+	for (o = same_key(sa->digest, 0); o != NULL;
+	    o = same_key(sa->digest, o->id))
+		if (!REPLACED(o) &&
+		    (error = sa_conflict(sa, o, why, size)) != 0)
+			return error;
+#undef REPLACED
+	if (staged == NULL)
+		return 0;
+	TAILQ_FOREACH(o, staged, entry)
+		if (o != sa && (error = sa_conflict(sa, o, why, size)) != 0)
+			return error;
+	return 0;
+}
+
+void
+sadb_insert(struct sa *sa, struct tunnel *t)
+{
+	sa->tunnel = t;
+	sa->state = SA_WAITING;
+	sa->hot->iface = t->hot;
+	strlcpy(sa->req.iface, t->conf.name, sizeof(sa->req.iface));
+	RB_INSERT(sa_ids, &ids, sa);
+	RB_INSERT(sa_spis, &spis, sa);
+	RB_INSERT(sa_digests, &digests, sa);
+	TAILQ_INSERT_HEAD(&t->sas, sa, entry);
+	count++;
+}
+
+void
+sadb_activate(struct sa *sa)
+{
+	struct tunnel *t = sa->tunnel;
+	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
+
+	sa->state = sa->req.dir == SA_IN ? SA_ACTIVE : SA_STANDBY;
+	if (sa->req.dir == SA_IN) {
+		engine_command(DATA_SA_ADD, NULL, sa->hot);
+		t->nin++;
+	} else
+		t->nout++;
+	log_info("%s: sa %s spi 0x%08x %s -> %s %s%s added", t->conf.name,
+	    dir_name(sa), sa->req.spi, addr_print(&sa->req.src, src),
+	    addr_print(&sa->req.dst, dst), sa->suite->enc,
+	    (sa->req.flags & SA_F_ESN) ? " esn" : "");
+	tunnel_update(t);
+	if (sa->job != NULL) {
+		job_end(sa->job);
+		sa->job = NULL;
+	}
+}
+
+void
+sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
+    const char *reason)
+{
+	struct tunnel *t = sa->tunnel;
+
+	reserve_cancel(sa);
+	if (sa->predecessor != NULL)
+		sa->predecessor->successor = NULL;
+	if (sa->job != NULL) {
+		job_fail(sa->job, ECANCELED, sa->index, "spi 0x%08x: removed "
+		    "while it waited for the ledger: %s", sa->req.spi, reason);
+		job_end(sa->job);
+		sa->job = NULL;
+	}
+	RB_REMOVE(sa_ids, &ids, sa);
+	RB_REMOVE(sa_spis, &spis, sa);
+	RB_REMOVE(sa_digests, &digests, sa);
+	TAILQ_REMOVE(&t->sas, sa, entry);
+	count--;
+	if (sa->state != SA_WAITING) {
+		if (sa->req.dir == SA_IN) {
+			engine_command(DATA_SA_REMOVE, NULL, sa->hot);
+			t->nin--;
+		} else
+			t->nout--;
+		log_info("%s: sa %s spi 0x%08x removed: %s", t->conf.name,
+		    dir_name(sa), sa->req.spi, reason);
+	}
+	tunnel_update(t);
+	sa->job = job;
+	sa->successor = successor;
+	if (successor != NULL)
+		successor->predecessor = sa;
+	if (job != NULL)
+		job->pending++;
+	/* when this comes back, the worker has forgotten it */
+	engine_command(DATA_FENCE, NULL, sa->hot);
+}
+
+void
+sadb_gone(struct sa *sa)
+{
+	struct job *job = sa->job;
+	struct sa *next = sa->successor;
+
+	if (sa->req.dir == SA_IN)
+		reserve_seen(sa);
+	if (next != NULL) {
+		next->predecessor = NULL;
+		/* the same key under new parameters: nothing is seen twice */
+		if (next->req.dir == SA_IN && sa->req.dir == SA_IN &&
+		    memcmp(next->digest, sa->digest, KEY_DIGEST_LEN) == 0)
+			esp_sa_advance(next->hot->esp,
+			    esp_sa_seq(sa->hot->esp));
+		sadb_activate(next);
+	}
+	if (same_key(sa->digest, 0) == NULL)
+		reserve_release(sa);
+	sa_free(sa);
+	if (job != NULL)
+		job_end(job);
+}
+
+struct sa *
+sadb_find(uint32_t spi, const struct ip_addr *dst)
+{
+	struct sa key;
+
+	memset(&key, 0, sizeof(key));
+	key.req.spi = spi;
+	key.req.dst = *dst;
+	return RB_FIND(sa_spis, &spis, &key);
+}
+
+struct sa *
+sadb_after(uint64_t id)
+{
+	struct sa key;
+
+	memset(&key, 0, sizeof(key));
+	key.id = id + 1;
+	return RB_NFIND(sa_ids, &ids, &key);
+}
+
+void
+sa_touch(struct sa *sa, time_t now)
+{
+	uint64_t n = counter_get(&sa->hot->packets);
+
+	if (n != sa->used_packets) {
+		sa->used_packets = n;
+		sa->used = now;
+	}
+}
+
+void
+sadb_tick(time_t now)
+{
+	struct sa *sa;
+
+	RB_FOREACH(sa, sa_ids, &ids) {
+		if (sa->state == SA_WAITING)
+			continue;
+		sa_touch(sa, now);
+		if (sa->req.dir == SA_IN)
+			reserve_seen(sa);
+		else if (counter_get(&sa->hot->seq) >=
+		    counter_get(&sa->hot->low))
+			reserve_more(sa);
+	}
+}
+
+void
+sadb_tell_all(void)
+{
+	struct sa *sa;
+
+	RB_FOREACH(sa, sa_ids, &ids)
+		if (sa->req.dir == SA_IN && sa->state != SA_WAITING)
+			reserve_seen(sa);
+}
+
+unsigned int
+sadb_count(void)
+{
+	return count;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Answers about SAs, interfaces and drops, a page at a time, without keys.
+ */
+#include <string.h>
+
+#include "secd/engine/engine.h"
+
+_Static_assert(DROP_MAX <= IPC_NDROPS, "a counter for each drop reason");
+
+/* Reused for each answer: large, and nothing in it is secret. */
+static union {
+	struct msg_sa_rows	sas;
+	struct msg_iface_rows	ifaces;
+	struct msg_drops	drops;
+} page;
+
+static void
+copy_drops(uint64_t to[IPC_NDROPS], const counter from[DROP_MAX])
+{
+	int i;
+
+	for (i = 0; i < DROP_MAX; i++)
+		to[i] = counter_get(&from[i]);
+}
+
+static void
+sa_row(struct msg_sa_row *r, const struct sa *sa)
+{
+	const struct data_sa *hot = sa->hot;
+
+	r->id = sa->id;
+	strlcpy(r->iface, sa->req.iface, sizeof(r->iface));
+	strlcpy(r->enc, sa->req.enc, sizeof(r->enc));
+	strlcpy(r->auth, sa->req.auth, sizeof(r->auth));
+	r->src = sa->req.src;
+	r->dst = sa->req.dst;
+	r->spi = sa->req.spi;
+	r->replay = sa->req.replay;
+	r->flags = sa->req.flags;
+	r->dir = sa->req.dir;
+	r->state = (uint8_t)sa->state;
+	r->added = sa->added;
+	r->used = sa->used;
+	r->seq = counter_get(&hot->seq);
+	r->mark = sa->mark;
+	r->packets = counter_get(&hot->packets);
+	r->bytes = counter_get(&hot->bytes);
+	copy_drops(r->drops, hot->drops);
+}
+
+void
+show_sa(uint32_t id, const struct msg_cursor *c)
+{
+	struct msg_sa_rows *p = &page.sas;
+	time_t now = time(NULL);
+	struct sa *sa;
+
+	memset(p, 0, sizeof(*p));
+	for (sa = sadb_after(c->after); sa != NULL; sa = sadb_after(sa->id)) {
+		if (c->iface[0] != '\0' && strcmp(c->iface, sa->req.iface) != 0)
+			continue;
+		if (p->count == IPC_SA_ROWS) {
+			p->more = 1;
+			break;
+		}
+		sa_touch(sa, now);
+		sa_row(&p->rows[p->count++], sa);
+	}
+	engine_reply(id, MSG_SA_ROWS, p, sizeof(*p));
+}
+
+static void
+iface_row(struct msg_iface_row *r, const struct tunnel *t)
+{
+	const struct data_if *hot = t->hot;
+
+	r->id = t->id;
+	r->conf = t->conf;
+	r->nsa_in = t->nin;
+	r->nsa_out = t->nout;
+	r->spi_out = t->out != NULL ? t->out->req.spi : 0;
+	r->carrier = t->carrier == 1;
+	r->forced = (uint8_t)t->forced;
+	r->in_packets = counter_get(&hot->in_packets);
+	r->in_bytes = counter_get(&hot->in_bytes);
+	r->out_packets = counter_get(&hot->out_packets);
+	r->out_bytes = counter_get(&hot->out_bytes);
+	copy_drops(r->drops, hot->drops);
+}
+
+void
+show_iface(uint32_t id, const struct msg_cursor *c)
+{
+	struct msg_iface_rows *p = &page.ifaces;
+	const struct tunnel *t;
+
+	memset(p, 0, sizeof(*p));
+	for (t = tunnel_after(c->after); t != NULL; t = TAILQ_NEXT(t, entry)) {
+		if (c->iface[0] != '\0' &&
+		    strcmp(c->iface, t->conf.name) != 0)
+			continue;
+		if (p->count == IPC_IFACE_ROWS) {
+			p->more = 1;
+			break;
+		}
+		iface_row(&p->rows[p->count++], t);
+	}
+	engine_reply(id, MSG_IFACE_ROWS, p, sizeof(*p));
+}
+
+void
+show_drops(uint32_t id)
+{
+	struct msg_drops *p = &page.drops;
+	unsigned int i;
+
+	memset(p, 0, sizeof(*p));
+	p->count = DROP_MAX;
+	for (i = 0; i < DROP_MAX; i++)
+		strlcpy(p->names[i], drop_name(i), sizeof(p->names[i]));
+	copy_drops(p->stray, engine_stray());
+	engine_reply(id, MSG_DROPS, p, sizeof(*p));
+}
