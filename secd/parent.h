@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The parent: configuration, devices, sockets for others, the ledger.  It never
+ * parses bytes of the network or of a client, and does for its children only
+ * what the tables in parent.c list.
+ */
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "secd/conf.h"
+#include "secd/ipc.h"
+#include "secd/state.h"
+
+struct parent_opts {
+	const char	*confpath;	/* absolute */
+	const char	*rundir;	/* absolute */
+	int		 foreground;
+	int		 verbose;
+};
+
+/* --- parent.c --- */
+
+int	parent_main(const struct parent_opts *);	/* exit status */
+/* The engine, for apply.c. */
+struct ipc *parent_engine(void);
+
+/* --- rundir.c: the run and state directories --- */
+
+/*
+ * Make (with this mode) or check a directory that root alone can write, and
+ * lock it against a second secd.  Returns its descriptor, which holds the lock,
+ * or -1 with the complaint in why[size].
+ */
+int	rundir_open(const char *path, unsigned int mode, char *why,
+	    size_t size);
+/* Let go of the locks. */
+void	rundir_release(void);
+/*
+ * A listening SEQPACKET socket of this mode at path, replacing a dead one's,
+ * with group gid unless it is 0.  Descriptor or -1 with the complaint.
+ */
+int	rundir_listen(const char *path, unsigned int mode, unsigned int gid,
+	    char *why, size_t size);
+
+/* --- device.c: tun devices, and what is remembered of them --- */
+
+struct device {
+	TAILQ_ENTRY(device)	 entry;
+	struct state_dev	*rec;
+	const char		*devname;	/* in rec->conf */
+	int			 fd;		/* tun; the engine has it too */
+	int			 forced;	/* keep the carrier up */
+	int			 fresh;		/* made by the change under way */
+	int			 handed;	/* the engine has fd */
+	int			 carrier;	/* as the engine set it */
+	uint64_t		 dropped;	/* by the kernel, when last read */
+	uint64_t		 link_down;	/* ... while there was no carrier */
+	uint64_t		 queue_full;	/* ... and while there was */
+};
+TAILQ_HEAD(devices, device);
+
+/* Load the records of the state directory; 0, or -1 with the complaint. */
+int	device_init(int statefd, const char *statedir, char *why, size_t size);
+/* All devices that are open. */
+const struct devices *device_all(void);
+struct device *device_find(const char *name);
+/* Records of earlier lives, to be made into configuration or forgotten. */
+const struct state_devs *device_records(void);
+/*
+ * Make the device of an interface, or adopt the one that an earlier secd made.
+ * Returns it, or NULL with errno and the complaint; then nothing has changed.
+ */
+struct device *device_open(const struct iface_conf *, char *why, size_t size);
+/* Undo device_open: remove what was made, let go of what was adopted. */
+void	device_undo(struct device *);
+/* Set what differs between the present parameters and these. */
+void	device_change(struct device *, const struct iface_conf *);
+/* Remove it for good. */
+void	device_destroy(struct device *);
+/* Remove the device of a record that is no longer configured. */
+void	device_forget(struct state_dev *);
+/* Administratively up or down; 0, or -1 with errno. */
+int	device_set_up(struct device *, int up);
+/* The engine set the carrier. */
+void	device_carrier(struct device *, int up);
+/* What the kernel knows. */
+void	device_show(struct device *, struct msg_device *);
+/* Write the records; complaints go to the log. */
+int	device_save(void);
+
+/* --- apply.c: from one configuration to another --- */
+
+typedef void (*apply_done)(int error, const char *text, void *arg);
+
+/*
+ * Make target (taken over) the configuration: devices, then the engine, then
+ * what is left.  On any error everything stays as it was.  With keep, SAs are
+ * left as they are and no key file is read.  done is called once, perhaps
+ * before this returns; one at a time (apply_busy()).
+ */
+void	apply_start(struct conf *target, int keep, apply_done done, void *arg);
+int	apply_busy(void);
+/* The engine's answer. */
+void	apply_answer(const struct msg_conf_done *);
+/* The configuration in force; NULL before the first. */
+const struct conf *apply_current(void);
+/* A copy of it, to be changed and applied. */
+struct conf *apply_copy(void);
+
+/* --- grant.c: the ledger as the engine sees it --- */
+
+/* Open the ledger in the state directory; 0, or -1 with the complaint. */
+int	grant_init(int statefd, const char *statedir, char *why, size_t size);
+/* Start its thread in this process. */
+void	grant_start(struct event_base *);
+void	grant_reserve(struct ipc *, uint32_t id, const struct msg_reserve *);
+void	grant_seen(const struct msg_seen *);
+void	grant_release(const struct msg_release *);
+/* Commit what is left. */
+void	grant_stop(void);
+
+#endif /* PARENT_H */
