@@ -122,18 +122,20 @@ iface_conf_check(const struct iface_conf *ic)
 const char *
 sa_request_check(const struct sa_request *r)
 {
-	const char *why;
-
 	if (!text_ok(r->iface, sizeof(r->iface)) || !iface_name_ok(r->iface))
 		return "interface name is not sec and a number";
 	if (!text_ok(r->enc, sizeof(r->enc)) || r->enc[0] == '\0')
 		return "no cipher";
 	if (!text_ok(r->auth, sizeof(r->auth)))
 		return "malformed auth name";
-	if ((why = check_outer(&r->src, &r->dst)) != NULL)
-		return why;
+	if (!addr_valid(&r->src) || !addr_valid(&r->dst))
+		return "malformed src or dst";
 	if (r->src.af == 0 || r->dst.af == 0)
 		return "src and dst are both needed";
+	if (!addr_is_host(&r->src) || !addr_is_host(&r->dst))
+		return "src or dst is not a host's address";
+	if (r->src.af != r->dst.af)
+		return "src and dst are of different families";
 	if (r->spi < 256)
 		return "spi below 256 is reserved";
 	if (r->replay > REPLAY_MAX)

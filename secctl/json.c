@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Answers for programs: one JSON document for each show command, the keys of
+ * secctl(8), every counter by name whether zero or not.  A document is printed
+ * when it is whole, so a failure half-way prints none.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "secctl/secctl.h"
+
+static json_t		*root, *rows;
+static const char	*list;
+
+/* Takes over v; jansson has told nothing but that memory is short. */
+static void
+put(json_t *o, const char *key, json_t *v)
+{
+	if (json_object_set_new(o, key, v) == 0)
+		return;
+	fprintf(stderr, "secctl: out of memory\n");
+	_Exit(CTL_FAILED);
+}
+
+static void
+begin(const char *name)
+{
+	json_decref(root);		/* of one that failed half-way */
+	root = json_object();
+	list = name;
+	rows = NULL;
+	if (name == NULL)
+		return;
+	rows = strcmp(name, "drops") == 0 ? json_object() : json_array();
+	put(root, name, rows);
+}
+
+static void
+end(void)
+{
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+	root = NULL;
+}
+
+static void
+row(json_t *o)
+{
+	if (json_array_append_new(rows, o) == 0)
+		return;
+	fprintf(stderr, "secctl: out of memory\n");
+	_Exit(CTL_FAILED);
+}
+
+/* Counters above 2^63 - 1, which jansson's integers end with, lose digits. */
+static json_t *
+number(uint64_t n)
+{
+	if (n > INT64_MAX)
+		return json_real((double)n);
+	return json_integer((json_int_t)n);
+}
+
+static json_t *
+text(const char *field, size_t size)
+{
+	char buf[IPC_TEXTLEN + 1];
+
+	ctl_clean(buf, field, size);
+	return json_string(buf);
+}
+
+static json_t *
+text_or_null(const char *field, size_t size)
+{
+	return field[0] == '\0' ? json_null() : text(field, size);
+}
+
+static json_t *
+address(const struct ip_addr *a)
+{
+	char buf[ADDR_STRLEN];
+
+	return a->af == 0 ? json_null() : json_string(addr_print(a, buf));
+}
+
+static json_t *
+spi(uint32_t n)
+{
+	char buf[16];
+
+	if (n == 0)
+		return json_null();
+	snprintf(buf, sizeof(buf), "0x%08" PRIx32, n);
+	return json_string(buf);
+}
+
+/* d is NULL but for an interface's. */
+static json_t *
+counters(const uint64_t *drops, const struct msg_device *d,
+    const struct msg_drops *names)
+{
+	char buf[IPC_DROP_NAMELEN + 1];
+	const char *name;
+	json_t *o = json_object();
+	unsigned int i;
+	uint64_t n;
+
+	for (i = 0; i < names->count; i++)
+		if (show_drop_name(names, i, buf) != NULL)
+			put(o, buf, number(drops[i]));
+	for (i = 0; d != NULL && show_kernel_drop(d, i, &name, &n) == 0; i++)
+		put(o, name, number(n));
+	return o;
+}
+
+/* --- interfaces --- */
+
+static json_t *
+traffic(uint64_t packets, uint64_t bytes)
+{
+	json_t *o = json_object();
+
+	put(o, "packets", number(packets));
+	put(o, "bytes", number(bytes));
+	return o;
+}
+
+static json_t *
+addresses(const struct iface_conf *ic)
+{
+	json_t *o, *all = json_array();
+	unsigned int i, n = ic->naddrs;
+
+	for (i = 0; i < n && i < IFACE_NADDRS; i++) {
+		o = json_object();
+		put(o, "address", address(&ic->addrs[i].local));
+		put(o, "prefixlen", json_integer(ic->addrs[i].prefixlen));
+		put(o, "far", address(&ic->addrs[i].peer));
+		json_array_append_new(all, o);
+	}
+	return all;
+}
+
+static void
+device(json_t *o, const struct msg_iface_row *r, const struct msg_device *d)
+{
+	const char *reason = show_reason(r, d);
+
+	put(o, "present", json_boolean(d->ifindex != 0));
+	put(o, "ifindex", number(d->ifindex));
+	put(o, "up", json_boolean(d->up));
+	put(o, "carrier", json_boolean(d->carrier));
+	put(o, "no_carrier_reason",
+	    reason == NULL ? json_null() : json_string(reason));
+	put(o, "carrier_forced", json_boolean(r->forced));
+	put(o, "mtu", number(d->ifindex != 0 ? d->mtu : r->conf.mtu));
+}
+
+static void
+iface(const struct msg_iface_row *r, const struct msg_device *d,
+    const struct msg_drops *names)
+{
+	const struct iface_conf *ic = &r->conf;
+	json_t *o = json_object();
+
+	put(o, "name", text(ic->name, sizeof(ic->name)));
+	put(o, "device", text_or_null(ic->device, sizeof(ic->device)));
+	put(o, "description", text_or_null(ic->descr, sizeof(ic->descr)));
+	put(o, "dynamic", json_boolean(ic->dynamic));
+	device(o, r, d);
+	put(o, "link_state",
+	    json_string(ic->link == LINK_ADMIN ? "admin" : "sa"));
+	put(o, "replay", number(ic->replay));
+	put(o, "local", address(&ic->local));
+	put(o, "peer", address(&ic->peer));
+	put(o, "addresses", addresses(ic));
+	put(o, "sas_in", number(r->nsa_in));
+	put(o, "sas_out", number(r->nsa_out));
+	put(o, "spi_out", spi(r->spi_out));
+	put(o, "in", traffic(r->in_packets, r->in_bytes));
+	put(o, "out", traffic(r->out_packets, r->out_bytes));
+	put(o, "drops", counters(r->drops, d, names));
+	row(o);
+}
+
+/* --- SAs --- */
+
+static json_t *
+since(int64_t then, time_t now)
+{
+	return json_integer(now > then ? now - then : 0);
+}
+
+static void
+sa(const struct msg_sa_row *r, const struct msg_drops *names, time_t now)
+{
+	const int in = r->dir == SA_IN, used = r->used != 0;
+	json_t *o = json_object();
+
+	put(o, "interface", text(r->iface, sizeof(r->iface)));
+	put(o, "direction", json_string(in ? "in" : "out"));
+	put(o, "spi", spi(r->spi));
+	put(o, "src", address(&r->src));
+	put(o, "dst", address(&r->dst));
+	put(o, "enc", text(r->enc, sizeof(r->enc)));
+	put(o, "auth", text_or_null(r->auth, sizeof(r->auth)));
+	put(o, "state", json_string(show_state(r->state)));
+	put(o, "esn", json_boolean(r->flags & SA_F_ESN));
+	put(o, "static", json_boolean(r->flags & SA_F_STATIC));
+	put(o, "configured", json_boolean(r->flags & SA_F_CONF));
+	put(o, "replay", in ? number(r->replay) : json_null());
+	put(o, "seq", number(r->seq));
+	put(o, "mark", in ? json_null() : number(r->mark));
+	put(o, "packets", number(r->packets));
+	put(o, "bytes", number(r->bytes));
+	put(o, "added", json_integer(r->added));
+	put(o, "age", since(r->added, now));
+	put(o, "used", used ? json_integer(r->used) : json_null());
+	put(o, "idle", used ? since(r->used, now) : json_null());
+	put(o, "drops", counters(r->drops, NULL, names));
+	row(o);
+}
+
+/* --- drops: { "sec0": { ... }, "stray": { ... } } --- */
+
+static void
+drops(const char *name, const uint64_t *values, const struct msg_device *d,
+    const struct msg_drops *names)
+{
+	char where[IFACE_NAMELEN + 1] = "stray";
+
+	if (name != NULL)
+		ctl_clean(where, name, IFACE_NAMELEN);
+	put(rows, where, counters(values, d, names));
+}
+
+/* --- the daemon --- */
+
+static void
+process(const struct msg_process *p, time_t now)
+{
+	json_t *o, *all = json_array(), *lost = json_array();
+	unsigned int i;
+
+	for (i = 0; i < p->nprocs; i++) {
+		o = json_object();
+		put(o, "title", text(p->procs[i].title,
+		    sizeof(p->procs[i].title)));
+		put(o, "pid", json_integer(p->procs[i].pid));
+		put(o, "uid", number(p->procs[i].uid));
+		json_array_append_new(all, o);
+	}
+	for (i = 0; i < p->nlost; i++)
+		json_array_append_new(lost,
+		    text(p->lost[i], sizeof(p->lost[i])));
+	put(root, "version", text(p->version, sizeof(p->version)));
+	put(root, "configuration", text(p->confpath, sizeof(p->confpath)));
+	put(root, "run_directory", text(p->rundir, sizeof(p->rundir)));
+	put(root, "state_directory", text(p->statedir, sizeof(p->statedir)));
+	put(root, "started", json_integer(p->started));
+	put(root, "uptime", since(p->started, now));
+	put(root, "processes", all);
+	put(root, "lost_protections", lost);
+}
+
+/* One line each, so that a reader need not wait for the end. */
+static void
+event(const struct msg_event *ev)
+{
+	json_t *o = json_object();
+
+	put(o, "time", json_integer(ev->when));
+	put(o, "priority", json_string(show_priority(ev->priority)));
+	put(o, "text", text(ev->text, sizeof(ev->text)));
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
+const struct output json_output = {
+	begin, end, iface, sa, drops, process, event
+};

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The one key secctl ever holds: read from a file or standard input into one
+ * locked mapping, turned from hex without branches or table look-ups that
+ * depend on it, sent from there, wiped.  It is in no argument, in no stdio
+ * buffer and in no message to people.
+ */
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "secctl/secctl.h"
+
+#define TEXT_MAX	512	/* room for a key in hex and blanks after it */
+
+struct secret {
+	struct sa_request	 req;
+	char			 text[TEXT_MAX];
+};
+
+static struct secret	*secret;
+
+_Static_assert(2 * SA_KEYLEN_MAX + 1 < TEXT_MAX, "key text");
+
+/* The mapping, made on first use and kept; NULL if there is no memory. */
+static struct secret *
+mapping(void)
+{
+	void *p;
+
+	if (secret != NULL)
+		return secret;
+	p = mmap(NULL, sizeof(*secret), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANON, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	if (mlock(p, sizeof(*secret)) == -1)
+		fprintf(stderr, "secctl: warning: the key can not be locked in "
+		    "memory: %s (raise 'ulimit -l')\n", strerror(errno));
+	return secret = p;
+}
+
+void
+key_wipe(void)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, sizeof(*secret));
+}
+
+/* The rules of secd.conf's key files, on the descriptor itself. */
+static int
+open_file(const char *path, char why[CTL_WHYLEN])
+{
+	struct stat st;
+	int fd;
+
+	/* O_NONBLOCK: a FIFO must not stop us before fstat(2) finds out */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1) {
+		snprintf(why, CTL_WHYLEN, "key file %s: %s", path,
+		    strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &st) == -1)
+		snprintf(why, CTL_WHYLEN, "key file %s: %s", path,
+		    strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		snprintf(why, CTL_WHYLEN, "key file %s: not a regular file "
+		    "(for a pipe use '-' and standard input)", path);
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		snprintf(why, CTL_WHYLEN, "key file %s: owned by uid %lu, "
+		    "neither root nor you (chown it)", path,
+		    (unsigned long)st.st_uid);
+	else if ((st.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) != 0)
+		snprintf(why, CTL_WHYLEN, "key file %s: mode %04o lets others "
+		    "at it (chmod 600, and make a new key if it was read)",
+		    path, (unsigned int)(st.st_mode & 07777));
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Read to the end of file; the octets read, or -1 with errno. */
+static ssize_t
+read_all(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size) {
+		n = read(fd, buf + len, size - len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+/* All ones if from <= c <= to, else 0. */
+static uint32_t
+between(int32_t c, int32_t from, int32_t to)
+{
+	return ((uint32_t)((c - from) | (to - c)) >> 31) - 1;
+}
+
+/* Value of a hex digit; *bad gets ones if it is none. */
+static uint32_t
+digit(uint8_t c, uint32_t *bad)
+{
+	int32_t lower = c | 0x20;
+	uint32_t dec = between(c, '0', '9');
+	uint32_t hex = between(lower, 'a', 'f');
+
+	*bad |= ~(dec | hex);
+	return (dec & (uint32_t)(c - '0')) |
+	    (hex & (uint32_t)(lower - 'a' + 10));
+}
+
+/* Decode n octets; 0, or -1 if not all are hex. */
+static int
+unhex(uint8_t *out, const char *text, size_t n)
+{
+	uint32_t bad = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		out[i] = (uint8_t)(digit((uint8_t)text[2 * i], &bad) << 4 |
+		    digit((uint8_t)text[2 * i + 1], &bad));
+	return bad == 0 ? 0 : -1;
+}
+
+static size_t
+trimmed(const char *text, size_t len)
+{
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t' ||
+	    text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	return len;
+}
+
+/* "36 (32 and 4 of salt)" */
+static void
+wanted(char *buf, size_t size, const struct esp_suite *suite)
+{
+	if (suite->saltlen == 0)
+		snprintf(buf, size, "%zu", suite->keylen);
+	else
+		snprintf(buf, size, "%zu (%zu and %zu of salt)",
+		    suite->keylen + suite->saltlen, suite->keylen,
+		    suite->saltlen);
+}
+
+/* The text read becomes the request's key. */
+static int
+decode(struct secret *s, size_t len, const struct esp_suite *suite,
+    const char *path, char why[CTL_WHYLEN])
+{
+	const size_t want = suite->keylen + suite->saltlen;
+	uint8_t all[TEXT_MAX / 2];
+	char text[64];
+	int hex;
+
+	len = trimmed(s->text, len);
+	if (len == 0) {
+		snprintf(why, CTL_WHYLEN, "key file %s: empty", path);
+		return -1;
+	}
+	if (len != 2 * want || want > sizeof(s->req.key)) {
+		/* is it hex at all?  The answer is wiped, not kept. */
+		hex = len % 2 == 0 && unhex(all, s->text, len / 2) == 0;
+		explicit_bzero(all, sizeof(all));
+		wanted(text, sizeof(text), suite);
+		if (hex)
+			snprintf(why, CTL_WHYLEN, "key file %s: %zu octets, "
+			    "%s takes %s", path, len / 2, suite->enc, text);
+		else
+			snprintf(why, CTL_WHYLEN, "key file %s: not a whole "
+			    "number of octets in plain hex; %s takes %s", path,
+			    suite->enc, text);
+		return -1;
+	}
+	if (unhex(s->req.key, s->text, want) == -1) {
+		snprintf(why, CTL_WHYLEN, "key file %s: not plain hex", path);
+		return -1;
+	}
+	s->req.keylen = (uint16_t)want;
+	return 0;
+}
+
+const struct sa_request *
+key_load(const struct sa_request *req, const struct esp_suite *suite,
+    const char *path, char why[CTL_WHYLEN])
+{
+	const int from_stdin = strcmp(path, "-") == 0;
+	struct secret *s;
+	ssize_t n = -1;
+	int fd = STDIN_FILENO;
+
+	if ((s = mapping()) == NULL) {
+		snprintf(why, CTL_WHYLEN, "no memory for a key: %s",
+		    strerror(errno));
+		return NULL;
+	}
+	if (!from_stdin && (fd = open_file(path, why)) == -1)
+		return NULL;
+	s->req = *req;
+	if ((n = read_all(fd, s->text, sizeof(s->text))) == -1)
+		snprintf(why, CTL_WHYLEN, "key file %s: %s", path,
+		    strerror(errno));
+	else if (n == sizeof(s->text))
+		snprintf(why, CTL_WHYLEN, "key file %s: longer than any key",
+		    path);
+	if (!from_stdin)
+		close(fd);
+	if (n == -1 || n == sizeof(s->text) ||
+	    decode(s, (size_t)n, suite, path, why) == -1) {
+		key_wipe();
+		return NULL;
+	}
+	explicit_bzero(s->text, sizeof(s->text));
+	return &s->req;
+}
+
+static int
+write_all(int fd, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, buf, len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Two hex digits of each octet, by arithmetic, and a newline. */
+static size_t
+hex(char *out, const uint8_t *key, size_t n)
+{
+	size_t i;
+	uint32_t nibble;
+
+	for (i = 0; i < 2 * n; i++) {
+		nibble = key[i / 2] >> (i % 2 == 0 ? 4 : 0) & 0xf;
+		out[i] = (char)('0' + nibble +
+		    (between((int32_t)nibble, 10, 15) & ('a' - '0' - 10)));
+	}
+	out[2 * n] = '\n';
+	return 2 * n + 1;
+}
+
+int
+key_generate(const struct esp_suite *suite, int fd, char why[CTL_WHYLEN])
+{
+	const size_t n = suite->keylen + suite->saltlen;
+	struct secret *s;
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		snprintf(why, CTL_WHYLEN, "genkey: standard output is a file "
+		    "of mode %04o that others can use: no key written (remove "
+		    "it, say 'umask 077' first)",
+		    (unsigned int)(st.st_mode & 07777));
+		return -1;
+	}
+	if ((s = mapping()) == NULL || n > sizeof(s->req.key) ||
+	    getentropy(s->req.key, n) == -1) {
+		snprintf(why, CTL_WHYLEN, "genkey: %s", strerror(errno));
+		return -1;
+	}
+	rc = write_all(fd, s->text, hex(s->text, s->req.key, n));
+	if (rc == -1)
+		snprintf(why, CTL_WHYLEN, "genkey: standard output: %s",
+		    strerror(errno));
+	key_wipe();
+	return rc;
+}
