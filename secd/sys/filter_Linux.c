@@ -49,7 +49,7 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(epoll_wait),		C | E },
 	{ SCMP_SYS(epoll_pwait),	C | E },
 	{ SCMP_SYS(epoll_pwait2),	C | E },
-	{ SCMP_SYS(read),		C | E },	/* also keys, in engine */
+	{ SCMP_SYS(read),		C | E },	/* and keys */
 
 	/* clients: taken, spoken to, hung up on */
 	{ SCMP_SYS(accept4),		C },
@@ -75,16 +75,15 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(futex),		C | E },
 	{ SCMP_SYS(set_robust_list),	E },
 	{ SCMP_SYS(rseq),		E },
-	{ SCMP_SYS(sched_getaffinity),	E },	/* malloc counts the CPUs */
 
 	/* what libc asks for on its own */
-	{ SCMP_SYS(clock_gettime),	C | E },	/* where there is no vDSO */
+	{ SCMP_SYS(clock_gettime),	C | E },	/* if not by vDSO */
 	{ SCMP_SYS(gettimeofday),	C | E },
 	{ SCMP_SYS(time),		C | E },
 	{ SCMP_SYS(getrandom),		C | E },
 	{ SCMP_SYS(getpid),		C | E },
 	{ SCMP_SYS(gettid),		C | E },
-	{ SCMP_SYS(sysinfo),		C | E },	/* qsort asks for memory */
+	{ SCMP_SYS(sysinfo),		C | E },	/* qsort's memory */
 	{ SCMP_SYS(rt_sigprocmask),	C | E },	/* abort, thread exit */
 	{ SCMP_SYS(rt_sigreturn),	C | E },	/* end of any handler */
 	{ SCMP_SYS(restart_syscall),	C | E },	/* poll after SIGCONT */

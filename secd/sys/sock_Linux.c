@@ -278,7 +278,7 @@ sys_esp_send(int fd, uint8_t af, struct sys_dgram *d, int n)
 		if (mm[i].msg_hdr.msg_controllen != 0)
 			mm[i].msg_hdr.msg_control = &control[i];
 	}
-	/* sendmmsg stops at one that fails and tells its errno when asked again */
+	/* sendmmsg stops at one that fails; asked again, it says why */
 	for (i = 0; i < n;) {
 		r = sendmmsg(fd, mm + i, (unsigned int)(n - i), MSG_DONTWAIT);
 		if (r == -1 && errno == EINTR)

@@ -49,7 +49,7 @@ struct sys_iface {
 	int		is_tun;
 	int		up;
 	int		carrier;
-	uint64_t	tx_dropped;	/* by the kernel, before secd saw them */
+	uint64_t	tx_dropped;	/* by the kernel, unseen by secd */
 };
 
 /* Fill *si; ifindex 0 when absent.  0, or -1 with errno. */
@@ -158,9 +158,10 @@ enum sys_role { SYS_CONTROL, SYS_ENGINE };
 /*
  * Child, right after exec: empty chroot, groups, gid and uid of user, no
  * capabilities, no new privileges, not dumpable, no core, dies with its
- * parent (whose pid is ppid; the thread that forked, to be exact), own files
- * limited.  *lost gets what this machine does not allow.  Returns 0, or -1 with the complaint:
- * nothing may then run.
+ * parent (whose pid is ppid; with the thread that forked, to be exact), own
+ * files limited; standard error must be no regular file, since none may grow.
+ * *lost gets what this machine does not allow.  Returns 0, or -1 with the
+ * complaint: nothing may then run.
  */
 int	sys_child_confine(enum sys_role, const char *user, const char *emptydir,
 	    pid_t ppid, unsigned int *lost, char *why, size_t size);

@@ -218,8 +218,8 @@ show_caps(void)
 {
 	pid_t self = getpid();
 
-	return !(caps(self, "CapEff:") == KEPT && caps(self, "CapPrm:") == KEPT &&
-	    caps(self, "CapBnd:") == KEPT);
+	return !(caps(self, "CapEff:") == KEPT &&
+	    caps(self, "CapPrm:") == KEPT && caps(self, "CapBnd:") == KEPT);
 }
 
 static void
@@ -328,6 +328,16 @@ line_is(pid_t pid, const char *file, const char *name, const char *expect)
 	return 0;
 }
 
+/* Soft and hard. */
+static int
+limit_is(pid_t pid, const char *name, int value)
+{
+	char expect[64];
+
+	snprintf(expect, sizeof(expect), "%-20d %-20d ", value, value);
+	return line_is(pid, "limits", name, expect);
+}
+
 static void
 test_child(const char *name, void (*as)(void))
 {
@@ -369,10 +379,10 @@ test_child(const char *name, void (*as)(void))
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	ok(stat(path, &st) == 0 && st.st_uid == 0,
 	    "%s: is not to be dumped or traced by its user", name);
-	ok(line_is(pid, "limits", "Max core file size", "0  ") &&
-	    line_is(pid, "limits", "Max file size", "0  ") &&
-	    line_is(pid, "limits", "Max processes", "0  ") &&
-	    line_is(pid, "limits", "Max open files", "1024  "),
+	ok(limit_is(pid, "Max core file size", 0) &&
+	    limit_is(pid, "Max file size", 0) &&
+	    limit_is(pid, "Max processes", 0) &&
+	    limit_is(pid, "Max open files", 1024),
 	    "%s: no core, no file, no process, 1024 descriptors", name);
 	getrlimit(RLIMIT_MEMLOCK, &rl);
 	lockable = f->lost & 1U << SYS_LOST_MEMLOCK ? 0 : 1;
@@ -707,7 +717,6 @@ as_offender(void)
 	f->r[0] = 2;
 }
 
-
 /* It begins before the filter; read and openat are all it calls after. */
 static void *
 offending_thread(void *arg)
@@ -814,9 +823,15 @@ libc_works(void)
 	static char page[4096] __attribute__((aligned(4096)));
 	const size_t n = 300000;
 	struct timespec ts;
+	void *small[1000];
 	size_t i;
 	int *v, good;
 
+	for (i = 0; i < sizeof(small) / sizeof(small[0]); i++)
+		if ((small[i] = malloc(1000)) == NULL)
+			return 0;
+	while (i-- > 0)
+		free(small[i]);
 	if ((v = malloc(n * sizeof(*v))) == NULL)
 		return 0;
 	arc4random_buf(v, n * sizeof(*v));
@@ -886,7 +901,8 @@ as_working_control(void)
 	/* an abstract name that the kernel chooses */
 	listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	client = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&sun, sizeof(sa_family_t)) == -1 ||
+	if (bind(listener, (struct sockaddr *)&sun,
+	    sizeof(sa_family_t)) == -1 ||
 	    getsockname(listener, (struct sockaddr *)&sun, &len) == -1 ||
 	    listen(listener, 5) == -1 ||
 	    connect(client, (struct sockaddr *)&sun, len) == -1 ||
@@ -1056,7 +1072,7 @@ clean_up(void)
 int
 main(int argc, char *argv[])
 {
-	const struct rlimit none = { 0, 0 };
+	struct rlimit rl;
 
 	if (argc == 2 && strcmp(argv[1], "show-caps") == 0)
 		return show_caps();
@@ -1070,7 +1086,9 @@ main(int argc, char *argv[])
 	if (mkdir(empty, 0755) == -1 || chmod(empty, 0755) == -1)
 		return 1;
 	/* the ends that are looked for here are not worth a core file each */
-	setrlimit(RLIMIT_CORE, &none);
+	getrlimit(RLIMIT_CORE, &rl);
+	rl.rlim_cur = 0;
+	setrlimit(RLIMIT_CORE, &rl);
 	test_texts();
 	test_parent();
 	test_child("control", as_control);

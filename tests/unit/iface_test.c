@@ -89,7 +89,7 @@ addresses(void)
 	ok(shows("ip -6 addr show sec7", "inet6 fd00::2 peer fd00::1/126"),
 	    "is there");
 	ok(hides("ip -6 addr show sec7 tentative", "fd00::2"),
-	    "and usable at once");
+	    "and not tentative");
 	ok(sys_iface_add_addr("sec7", &l6, &p6, 126) == 0,
 	    "adding it again is a success");
 	ok(sys_iface_del_addr("sec7", &l6, &p6, 126) == 0 &&
@@ -253,7 +253,8 @@ main(void)
 	addresses();
 	fail_closed();
 	read_only_proc();
-	ok(sys_iface_destroy("sec7") == 0 && hides("ip link show sec7", "mtu"), "destroyed");
+	ok(sys_iface_destroy("sec7") == 0 &&
+	    hides("ip link show sec7", "mtu"), "destroyed");
 	identity();
 	return tap_done();
 }

@@ -294,6 +294,9 @@ main(void)
 	scene("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev v0");
 	scene("ip route add 192.0.2.2 dev v0 mtu 600");
 	scene("ip -6 addr add 2001:db8::1/128 dev lo nodad");
+	/* its local route is made a moment later */
+	scene("for i in $(seq 200); do ip -6 route show table local | "
+	    "grep -q 2001:db8::1 && exit 0; sleep 0.01; done; exit 1");
 
 	fd4 = sys_esp_socket(AF_INET);
 	fd6 = sys_esp_socket(AF_INET6);
