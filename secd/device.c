@@ -119,45 +119,76 @@ has_addr(const struct iface_conf *ic, const struct iface_addr *a)
 }
 
 /*
- * From old (NULL: nothing is set yet) to new; privileges are up.  Addresses go
- * before the MTU shrinks and come after it grows.  0, or -1 with errno and
- * what it was about.
+ * Routes at the device hold while it has no carrier.  Asked for again after
+ * each change of the MTU: below 1280 the kernel forgets all it was told of
+ * inet6.
  */
 static int
-set_params(const char *dev, const struct iface_conf *old,
-    const struct iface_conf *new, char *why, size_t size)
+fail_closed(struct device *d, char *why, size_t size)
 {
-	char text[ADDR_STRLEN];
-	const struct iface_addr *a;
-	size_t i;
+	int r, was = d->forced;
 
-	for (i = 0; old != NULL && i < old->naddrs; i++) {
-		a = &old->addrs[i];
-		if (!has_addr(new, a) && sys_iface_del_addr(dev, &a->local,
-		    &a->peer, a->prefixlen) == -1) {
-			snprintf(why, size, "remove address %s",
-			    addr_print(&a->local, text));
-			return -1;
-		}
-	}
-	if ((old == NULL || old->mtu != new->mtu) &&
-	    sys_iface_set_mtu(dev, new->mtu) == -1) {
-		snprintf(why, size, "mtu %u", new->mtu);
+	if ((r = sys_iface_fail_closed(d->devname, why, size)) == -1)
+		return -1;
+	d->forced = r == 1;
+	if (d->forced && !was)
+		log_warnx("%s: %s: its carrier is kept up while secd runs; "
+		    "sec(4) gives a route for the time without secd",
+		    d->rec->conf.name, why);
+	return 0;
+}
+
+static int
+set_mtu(struct device *d, uint32_t mtu, char *why, size_t size)
+{
+	if (sys_iface_set_mtu(d->devname, mtu) == -1) {
+		snprintf(why, size, "mtu %u: %s", mtu, strerror(errno));
 		return -1;
 	}
-	for (i = 0; i < new->naddrs; i++) {
-		a = &new->addrs[i];
-		if ((old == NULL || !has_addr(old, a)) &&
-		    sys_iface_add_addr(dev, &a->local, &a->peer,
-		    a->prefixlen) == -1) {
-			snprintf(why, size, "address %s",
-			    addr_print(&a->local, text));
+	return fail_closed(d, why, size);
+}
+
+static int
+set_addr(int (*set)(const char *, const struct ip_addr *,
+    const struct ip_addr *, unsigned int), const struct device *d,
+    const struct iface_addr *a, char *why, size_t size)
+{
+	char text[ADDR_STRLEN];
+
+	if (set(d->devname, &a->local, &a->peer, a->prefixlen) == 0)
+		return 0;
+	snprintf(why, size, "address %s: %s", addr_print(&a->local, text),
+	    strerror(errno));
+	return -1;
+}
+
+/*
+ * From old (NULL: nothing is set yet) to new; privileges are up.  Addresses go
+ * before the MTU shrinks and come after it grows.  0, or -1 with the complaint.
+ */
+static int
+set_params(struct device *d, const struct iface_conf *old,
+    const struct iface_conf *new, char *why, size_t size)
+{
+	size_t i;
+
+	for (i = 0; old != NULL && i < old->naddrs; i++)
+		if (!has_addr(new, &old->addrs[i]) &&
+		    set_addr(sys_iface_del_addr, d, &old->addrs[i], why,
+		    size) == -1)
 			return -1;
-		}
-	}
+	if ((old == NULL || old->mtu != new->mtu) &&
+	    set_mtu(d, new->mtu, why, size) == -1)
+		return -1;
+	for (i = 0; i < new->naddrs; i++)
+		if ((old == NULL || !has_addr(old, &new->addrs[i])) &&
+		    set_addr(sys_iface_add_addr, d, &new->addrs[i], why,
+		    size) == -1)
+			return -1;
 	if ((old == NULL || old->down != new->down) &&
-	    sys_iface_set_up(dev, !new->down) == -1) {
-		snprintf(why, size, "set it %s", new->down ? "down" : "up");
+	    sys_iface_set_up(d->devname, !new->down) == -1) {
+		snprintf(why, size, "set it %s: %s", new->down ? "down" : "up",
+		    strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -185,25 +216,12 @@ set_up(struct device *d, const struct iface_conf *old,
 		return -1;
 	}
 	/* before any route can point at it */
-	r = sys_iface_fail_closed(d->devname, what, sizeof(what));
-	if (r == -1) {
-		snprintf(why, size, "%s: %s", new->name, what);
-		errno = EPERM;
-		return -1;
-	}
-	d->forced = r == 1;
-	if (d->forced)
-		log_warnx("%s: %s: its carrier is kept up while secd runs; "
-		    "sec(4) gives a route for the time without secd",
-		    new->name, what);
-	if (set_params(d->devname, old, new, what, sizeof(what)) == -1) {
-		r = errno;
-		snprintf(why, size, "%s: %s: %s", new->name, what,
-		    strerror(r));
-		errno = r;
-		return -1;
-	}
-	return 0;
+	if (fail_closed(d, what, sizeof(what)) == 0 &&
+	    set_params(d, old, new, what, sizeof(what)) == 0)
+		return 0;
+	snprintf(why, size, "%s: %s", new->name, what);
+	errno = EIO;
+	return -1;
 }
 
 /* --- making and adopting --- */
@@ -358,8 +376,8 @@ device_change(struct device *d, const struct iface_conf *ic)
 	if (memcmp(&was, ic, sizeof(was)) == 0)
 		return;
 	sys_priv(SYS_PRIV_NET);
-	if (set_params(d->devname, &was, ic, what, sizeof(what)) == -1)
-		log_warn("%s: %s", ic->name, what);
+	if (set_params(d, &was, ic, what, sizeof(what)) == -1)
+		log_warnx("%s: %s", ic->name, what);
 	sys_priv(0);
 }
 

@@ -48,7 +48,6 @@ struct ipc {
 
 /* Page-aligned, so that locking it locks nothing else's pages. */
 static uint8_t	rbuf[IPC_BODY_MAX] __attribute__((aligned(4096)));
-static int	rbuf_locked;
 
 union fdbuf {
 	struct cmsghdr	hdr;
@@ -180,17 +179,19 @@ writable(int fd, short what, void *arg)
 	event_del(ipc->wev);
 }
 
+void
+ipc_init(void)
+{
+	/* a failure is told as a lost protection at start-up */
+	mlock(rbuf, sizeof(rbuf));
+}
+
 struct ipc *
 ipc_new(struct event_base *base, int fd, ipc_cb cb, ipc_closed_cb closed,
     void *arg)
 {
 	struct ipc *ipc;
 
-	if (!rbuf_locked) {
-		/* a failure is told as a lost protection at start-up */
-		mlock(rbuf, sizeof(rbuf));
-		rbuf_locked = 1;
-	}
 	if ((ipc = calloc(1, sizeof(*ipc))) == NULL)
 		return NULL;
 	TAILQ_INIT(&ipc->queue);

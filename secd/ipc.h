@@ -321,6 +321,8 @@ struct ipc;
 typedef void	(*ipc_cb)(struct ipc *, struct ipc_msg *, void *arg);
 typedef void	(*ipc_closed_cb)(struct ipc *, void *arg);
 
+/* Lock the receive buffer, before a filter forbids it. */
+void		 ipc_init(void);
 /*
  * Listen on fd (a connected SEQPACKET socket, taken over) in base's loop.
  * cb gets each message; closed gets end of file and errors, once, and may

@@ -139,14 +139,15 @@ set_static(struct ledger *l, struct slot *s)
 	soil(l, s);
 }
 
-/* Forget the slot's key, if it has one.  On disk it stays until overwritten. */
+/*
+ * Forget the slot's key.  The slot is written anew, empty or for another key,
+ * in an earlier commit than any in which the key can come back, or in the same:
+ * so what is left of it on disk never stands beside numbers that were granted.
+ */
 static void
 forget(struct ledger *l, struct slot *s)
 {
-	if (!(s->rec.flags & SLOT_USED))
-		return;
-	if (s->rec.flags & SLOT_RELEASED)
-		TAILQ_REMOVE(&l->released, s, entry);
+	TAILQ_REMOVE(&l->released, s, entry);
 	RB_REMOVE(ledger_index, &l->index, s);
 	l->nkeys--;
 	s->rec.flags = 0;
@@ -155,6 +156,7 @@ forget(struct ledger *l, struct slot *s)
 	s->durable = 0;
 	memset(s->rec.digest, 0, KEY_DIGEST_LEN);
 	TAILQ_INSERT_TAIL(&l->free, s, entry);
+	soil(l, s);
 }
 
 /* Forget what was released long enough ago to make room for one key. */
@@ -386,25 +388,15 @@ load_slot(const struct opening *o, struct ledger *l, struct slot *s,
     const struct slot_copy c[2], const int good[2])
 {
 	const uint64_t gen[2] = { c[0].gen, c[1].gen };
-	struct slot *other;
-	uint64_t next;
-	int agree, n;
 
 	if (!good[0] && !good[1])
 		return ledger_damaged(o, "slot %u: both copies are damaged",
 		    s->rec.index);
-	agree = slot_choose(good, gen, &n, &next);
-	s->rec = c[n];
-	s->rec.gen = next;
-	if (!agree)
-		soil(l, s);
-	if (!(s->rec.flags & SLOT_USED))
-		return 0;
-	TAILQ_REMOVE(&l->free, s, entry);
-	if ((other = RB_INSERT(ledger_index, &l->index, s)) != NULL)
-		merge(l, other, s);
+	s->rec = c[slot_choose(good, gen)];
+	if (slot_agree(good, gen))
+		s->rec.gen++;
 	else
-		l->nkeys++;
+		soil(l, s);
 	return 0;
 }
 
@@ -428,6 +420,25 @@ load_slots(const struct opening *o, struct ledger *l)
 				return -1;
 	}
 	return 0;
+}
+
+static void
+load_index(struct ledger *l)
+{
+	struct slot *slots = SLIST_FIRST(&l->chunks)->slots;
+	struct slot *s, *other;
+	uint32_t i;
+
+	for (i = 0; i < l->file.nslots; i++) {
+		s = &slots[i];
+		if (!(s->rec.flags & SLOT_USED))
+			continue;
+		TAILQ_REMOVE(&l->free, s, entry);
+		if ((other = RB_INSERT(ledger_index, &l->index, s)) != NULL)
+			merge(l, other, s);
+		else
+			l->nkeys++;
+	}
 }
 
 static int
@@ -474,16 +485,13 @@ load_released(const struct opening *o, struct ledger *l, int64_t now)
 	return 0;
 }
 
-/* Write again what a crash left half done, so that all loaded is durable. */
 static int
-repair(const struct opening *o, struct ledger *l)
+write_dirty(const struct opening *o, struct ledger *l)
 {
-	struct ledger_job *job;
+	struct ledger_job *job = ledger_begin(l);
 	int error;
 
-	if (ledger_file_repair(&l->file) == -1)
-		return ledger_complain(o, "write: %s", strerror(errno));
-	if ((job = ledger_begin(l)) == NULL)
+	if (job == NULL)
 		return 0;
 	error = ledger_write(job);
 	ledger_end(l, job, error);
@@ -491,6 +499,25 @@ repair(const struct opening *o, struct ledger *l)
 		return 0;
 	errno = error;
 	return ledger_complain(o, "write: %s", strerror(errno));
+}
+
+/*
+ * What is torn is written again as it is before anything in it changes, and
+ * what the passing of time changes before anybody builds on it.
+ */
+static int
+load(const struct opening *o, struct ledger *l, int64_t now)
+{
+	if (load_slots(o, l) == -1)
+		return -1;
+	if (ledger_file_repair(&l->file) == -1)
+		return ledger_complain(o, "write: %s", strerror(errno));
+	if (write_dirty(o, l) == -1)
+		return -1;
+	load_index(l);
+	if (load_released(o, l, now) == -1)
+		return -1;
+	return write_dirty(o, l);
 }
 
 struct ledger *
@@ -509,8 +536,7 @@ ledger_open(int dirfd, const char *dirname, time_t now, char *why, size_t size)
 	TAILQ_INIT(&l->released);
 	TAILQ_INIT(&l->dirty);
 	SLIST_INIT(&l->chunks);
-	if (ledger_file_open(&l->file, &o) == 0 && load_slots(&o, l) == 0 &&
-	    load_released(&o, l, now) == 0 && repair(&o, l) == 0)
+	if (ledger_file_open(&l->file, &o) == 0 && load(&o, l, now) == 0)
 		return l;
 	error = errno;
 	ledger_close(l);

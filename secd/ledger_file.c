@@ -27,6 +27,10 @@
  * and call the page clean, so nothing is known of the copy that was then being
  * written.  It is the first that the next job writes: g + 2 if it was the first
  * of g, g + 1 if it was the second.
+ * For the same reason a new process must not take for durable what it reads
+ * from the page cache.  Where the copies differ it writes the newer generation
+ * again, the same octets in the same order: where they are on disk already no
+ * crash can harm them, and where they are not the older copy still stands.
  *
  * What can not be seen from here: a whole file put back from an old copy.
  */
@@ -242,16 +246,21 @@ int
 slot_read(const struct ledger_file *f, uint32_t first,
     struct slot_copy c[SLOT_GROUP][2], int good[SLOT_GROUP][2])
 {
-	uint8_t block[BLOCK];
+	uint8_t block[2][BLOCK];
+	const uint8_t *p, *q;
 	uint32_t i;
-	unsigned int n;
 
-	for (n = 0; n < 2; n++) {
-		if (read_block(f->fd, block, slot_at(first, n)) == -1)
-			return -1;
-		for (i = 0; i < SLOT_GROUP; i++)
-			good[i][n] = slot_decode(&c[i][n], block + i * SECTOR,
-			    first + i);
+	if (read_block(f->fd, block[0], slot_at(first, 0)) == -1 ||
+	    read_block(f->fd, block[1], slot_at(first, 1)) == -1)
+		return -1;
+	for (i = 0; i < SLOT_GROUP; i++) {
+		p = block[0] + i * SECTOR;
+		q = block[1] + i * SECTOR;
+		good[i][0] = slot_decode(&c[i][0], p, first + i);
+		/* as a rule they are the same, and sums take time */
+		c[i][1] = c[i][0];
+		good[i][1] = memcmp(p, q, SECTOR) == 0 ? good[i][0] :
+		    slot_decode(&c[i][1], q, first + i);
 	}
 	return 0;
 }
@@ -411,25 +420,16 @@ open_file(const struct opening *o, struct ledger_file *f)
 	return check_file(o, f);
 }
 
-/*
- * The next generation goes first to the copy less to be relied on: the bad one,
- * or the one whose writing ended with the last process.
- */
 int
-slot_choose(const int good[2], const uint64_t gen[2], int *newest,
-    uint64_t *next)
+slot_choose(const int good[2], const uint64_t gen[2])
 {
-	int first, n = !good[0] || (good[1] && gen[1] > gen[0]);
-	uint64_t g = gen[n];
+	return !good[0] || (good[1] && gen[1] > gen[0]);
+}
 
-	*newest = n;
-	if (good[0] && good[1] && gen[0] == gen[1]) {
-		*next = g + 1;
-		return 1;
-	}
-	first = good[!n] ? (int)(g & 1) : !n;
-	*next = (int)((g + 1) & 1) == first ? g + 1 : g + 2;
-	return 0;
+int
+slot_agree(const int good[2], const uint64_t gen[2])
+{
+	return good[0] && good[1] && gen[0] == gen[1];
 }
 
 /* 1 if p is a good header; one of a newer version has no other field of use. */
@@ -474,7 +474,9 @@ load_header(const struct opening *o, struct ledger_file *f)
 		    memcmp(block[1], HEADER_MAGIC, MAGIC_LEN) != 0 ?
 		    "bad magic: not a ledger of secd" :
 		    "both copies of the header are damaged");
-	f->torn = !slot_choose(good, gen, &n, &f->gen);
+	n = slot_choose(good, gen);
+	f->torn = !slot_agree(good, gen);
+	f->gen = gen[n] + !f->torn;
 	if (nslots[n] < LEDGER_SLOTS || nslots[n] > SLOTS_MAX ||
 	    (nslots[n] & (nslots[n] - 1)) != 0)
 		return ledger_damaged(o, "header: bad number of slots %" PRIu64,

@@ -71,11 +71,9 @@ int	slot_read(const struct ledger_file *, uint32_t first,
 	    struct slot_copy c[SLOT_GROUP][2], int good[SLOT_GROUP][2]);
 /* Write one copy; not durable before an fdatasync. */
 int	slot_write(int fd, const struct slot_copy *, unsigned int copy);
-/*
- * Of two copies, at least one good, the one that counts; and the generation to
- * write next.  1 if they agree, 0 if they need to be written again.
- */
-int	slot_choose(const int good[2], const uint64_t gen[2], int *newest,
-	    uint64_t *next);
+/* Of two copies, at least one good, the one that counts: 0 or 1. */
+int	slot_choose(const int good[2], const uint64_t gen[2]);
+/* 0 if that one's generation is to be written again, octet for octet. */
+int	slot_agree(const int good[2], const uint64_t gen[2]);
 
 #endif /* LEDGER_FILE_H */

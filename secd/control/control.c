@@ -299,6 +299,7 @@ control_main(const struct role_args *args)
 	struct msg_ready ready = { 0 };
 
 	proc_confine(ROLE_CONTROL, args, &ready.lost);
+	ipc_init();
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
 	proc_filter(ROLE_CONTROL, &ready.lost);

@@ -106,7 +106,7 @@ struct data_sa {
 		struct data_node node;	/* first: a node is its event */
 		int		 type;
 		void		*owner;
-		atomic_int	 pending; /* main clears when handled */
+		atomic_int	 pending; /* from the push until main has it */
 	}		 ev_low;
 	counter		 seq;		/* last used (out), highest seen (in) */
 	counter		 packets;

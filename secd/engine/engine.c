@@ -378,7 +378,7 @@ worker_says(evutil_socket_t fd, short what, void *arg)
 		/* commands and events begin alike */
 		ev = (struct data_event *)n;
 		if (ev->type == DATA_EV_LOW)
-			reserve_more(ev->owner);
+			reserve_low(ev->owner);
 		else if (ev->type == DATA_EV_GONE)
 			tunnel_lost(ev->owner);
 		else
@@ -464,6 +464,8 @@ engine_main(const struct role_args *args)
 
 	proc_confine(ROLE_ENGINE, args, &ready.lost);
 	warm_crypto();
+	ipc_init();
+	key_init();
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
 	start_worker();

@@ -61,6 +61,7 @@ struct sa {
 	uint64_t	 used_packets;	/* packets when used was set */
 	uint64_t	 told;		/* in: last number told to the ledger */
 	uint64_t	 mark;		/* out: durable mark */
+	uint64_t	 low;		/* out: from here on more is asked for */
 	uint32_t	 asked;		/* out: id of the request, 0 none */
 	int64_t		 granted_ms;	/* when mark was last raised */
 	uint64_t	 granted_seq;	/* and the number in use then */
@@ -76,12 +77,12 @@ struct sa	*sa_new(const struct sa_request *, uint32_t replay, int *error,
 /* Free one that never was in the database. */
 void		 sa_free(struct sa *);
 /*
- * Could sa live beside what is there (those with conf set are left out: they
- * are being replaced)?  0, or an errno with a complaint.
+ * Could sa live beside what is there, but for those that leaves() says go away
+ * (NULL: none)?  0, or an errno with a complaint.
  */
-int		 sadb_conflict(const struct sa *, const struct sas *staged,
-		    char *why, size_t size);
-/* 1 if the two share no key and no name, or a complaint as above. */
+int		 sadb_conflict(const struct sa *,
+		    int (*leaves)(const struct sa *), char *why, size_t size);
+/* The same for one other SA. */
 int		 sa_conflict(const struct sa *, const struct sa *other, char *why,
 		    size_t size);
 /* Enter it, waiting; sadb_activate() makes it carry packets. */
@@ -113,6 +114,8 @@ unsigned int	 sadb_count(void);
  * SA in the end of its job, or in an error of the job.
  */
 void		 reserve_first(struct sa *);
+/* The worker says that the low mark is reached. */
+void		 reserve_low(struct sa *);
 /* Ask for more, unless a request is on its way. */
 void		 reserve_more(struct sa *);
 /* The answer. */
@@ -166,6 +169,8 @@ int		 takeover_busy(void);
 
 /* --- key.c: key files --- */
 
+/* Lock the buffer that keys pass through, before a filter forbids it. */
+void		 key_init(void);
 /*
  * Read hex from fd into req->key.  0, or -1 with a complaint; on -1 no key
  * octet is left in req.

@@ -65,19 +65,20 @@ decode(size_t len, struct sa_request *req, char *why, size_t size)
 	return 0;
 }
 
+void
+key_init(void)
+{
+	/* a failure is told as a lost protection at start-up */
+	mlock(text, sizeof(text));
+}
+
 int
 key_read(int fd, struct sa_request *req, char *why, size_t size)
 {
-	static int locked;
 	size_t len = 0;
 	ssize_t n;
 	int r;
 
-	if (!locked) {
-		/* a failure is told as a lost protection at start-up */
-		mlock(text, sizeof(text));
-		locked = 1;
-	}
 	while (len < sizeof(text)) {
 		n = read(fd, text + len, sizeof(text) - len);
 		if (n == -1 && errno == EINTR)

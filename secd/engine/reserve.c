@@ -72,6 +72,18 @@ reserve_first(struct sa *sa)
 		ask(sa, sa->req.seq, STEP_MIN, RESERVE_FIRST);
 }
 
+/*
+ * The event's node is ours until pending is cleared; the worker is then told to
+ * be quiet until the grant.
+ */
+void
+reserve_low(struct sa *sa)
+{
+	atomic_store(&sa->hot->low, UINT64_MAX);
+	atomic_store(&sa->hot->ev_low.pending, 0);
+	reserve_more(sa);
+}
+
 void
 reserve_more(struct sa *sa)
 {
@@ -133,10 +145,10 @@ grant(struct sa *sa, uint64_t start, uint64_t top)
 
 	if (start != sa->mark)
 		atomic_store(&hot->floor, start);
-	atomic_store(&hot->low, top == esp_sa_seq_max(hot->esp) ? UINT64_MAX :
-	    start + (top - start) / 2);
+	sa->low = top == esp_sa_seq_max(hot->esp) ? UINT64_MAX :
+	    start + (top - start) / 2;
+	atomic_store(&hot->low, sa->low);
 	atomic_store(&hot->limit, top);
-	atomic_store(&hot->ev_low.pending, 0);
 	sa->granted_seq = counter_get(&hot->seq);
 	sa->granted_ms = engine_ms();
 	sa->mark = top;

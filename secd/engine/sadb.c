@@ -219,27 +219,18 @@ sa_conflict(const struct sa *sa, const struct sa *o, char *why, size_t size)
 }
 
 int
-sadb_conflict(const struct sa *sa, const struct sas *staged, char *why,
+sadb_conflict(const struct sa *sa, int (*leaves)(const struct sa *), char *why,
     size_t size)
 {
-	struct sa *o;
+	struct sa *o = sadb_find(sa->req.spi, &sa->req.dst);
 	int error;
 
-	/* a configuration replaces what an earlier one brought */
-#define REPLACED(o)	(staged != NULL && ((o)->req.flags & SA_F_CONF))
-	o = sadb_find(sa->req.spi, &sa->req.dst);
-	if (o != NULL && !REPLACED(o))
+	if (o != NULL && (leaves == NULL || !leaves(o)))
 		return sa_conflict(sa, o, why, size);
 	for (o = same_key(sa->digest, 0); o != NULL;
 	    o = same_key(sa->digest, o->id))
-		if (!REPLACED(o) &&
+		if ((leaves == NULL || !leaves(o)) &&
 		    (error = sa_conflict(sa, o, why, size)) != 0)
-			return error;
-#undef REPLACED
-	if (staged == NULL)
-		return 0;
-	TAILQ_FOREACH(o, staged, entry)
-		if (o != sa && (error = sa_conflict(sa, o, why, size)) != 0)
 			return error;
 	return 0;
 }
@@ -388,8 +379,7 @@ sadb_tick(time_t now)
 		sa_touch(sa, now);
 		if (sa->req.dir == SA_IN)
 			reserve_seen(sa);
-		else if (counter_get(&sa->hot->seq) >=
-		    counter_get(&sa->hot->low))
+		else if (counter_get(&sa->hot->seq) >= sa->low)
 			reserve_more(sa);
 	}
 }

@@ -209,17 +209,30 @@ takeover_sa(const struct msg_conf_sa *m, int fd)
 		stage(&req, m->index, fd);
 }
 
+/* Does an SA that is there go away with the configuration it came from? */
+static int
+leaves(const struct sa *sa)
+{
+	return (sa->req.flags & SA_F_CONF) && !kept(sa);
+}
+
+/* Each staged SA against those that stay, and against those before it. */
 static void
 check(void)
 {
 	char why[IPC_TEXTLEN];
-	struct sa *sa;
+	struct sa *sa, *o;
 	int error;
 
-	TAILQ_FOREACH(sa, &staged, entry)
-		if ((error = sadb_conflict(sa, &staged, why,
-		    sizeof(why))) != 0)
+	TAILQ_FOREACH(sa, &staged, entry) {
+		if ((error = sadb_conflict(sa, leaves, why, sizeof(why))) != 0)
 			fail(error, sa->index, "%s", why);
+		for (o = TAILQ_FIRST(&staged); o != sa;
+		    o = TAILQ_NEXT(o, entry))
+			if ((error = sa_conflict(sa, o, why,
+			    sizeof(why))) != 0)
+				fail(error, sa->index, "%s", why);
+	}
 }
 
 static void
@@ -251,7 +264,7 @@ remove_dropped(void)
 
 	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(id)) {
 		id = sa->id;
-		if (!(sa->req.flags & SA_F_CONF) || kept(sa))
+		if (!leaves(sa))
 			continue;
 		TAILQ_FOREACH(o, &staged, entry)
 			if (o->req.spi == sa->req.spi &&

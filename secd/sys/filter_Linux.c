@@ -67,9 +67,6 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(munmap),		C | E },
 	{ SCMP_SYS(mremap),		C | E },
 	{ SCMP_SYS(madvise),		C | E },
-	{ SCMP_SYS(mlock),		C | E },	/* pages with keys */
-	{ SCMP_SYS(mlock2),		C | E },
-	{ SCMP_SYS(munlock),		C | E },
 
 	/* threads: locks, and the first steps of one that has just begun */
 	{ SCMP_SYS(futex),		C | E },

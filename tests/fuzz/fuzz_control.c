@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -120,9 +121,13 @@ wait_answer(void)
 	struct pollfd pfd[3] = { { .fd = parent_fd, .events = POLLIN },
 	    { .fd = engine_fd, .events = POLLIN },
 	    { .fd = client_fd, .events = POLLIN } };
+	int n;
 
 	for (;;) {
-		require(poll(pfd, 3, 5000) > 0, "neither answer nor end");
+		/* the fuzzer's own alarm interrupts */
+		while ((n = poll(pfd, 3, 5000)) == -1 && errno == EINTR)
+			;
+		require(n > 0, "neither answer nor end");
 		if (pfd[0].revents)
 			play(parent_fd, MSG_IFACE_CREATE, MSG_STOP_DESTROY);
 		if (pfd[1].revents)

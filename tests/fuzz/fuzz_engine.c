@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -134,9 +135,13 @@ wait_answer(uint32_t id)
 	struct pollfd pfd[2] = { { .fd = parent_fd, .events = POLLIN },
 	    { .fd = control_fd, .events = POLLIN } };
 	struct ipc_hdr hdr;
+	int n;
 
 	for (;;) {
-		require(poll(pfd, 2, 5000) > 0, "no answer");
+		/* the fuzzer's own alarm interrupts */
+		while ((n = poll(pfd, 2, 5000)) == -1 && errno == EINTR)
+			;
+		require(n > 0, "no answer");
 		if (pfd[0].revents)
 			play_parent();
 		if (pfd[1].revents)
