@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: ISC
+#
 # secd: GNU make and BSD make.  The object lists are the map of the rooms;
 # each room's line of headers is what its files are rebuilt for.
 
@@ -27,17 +29,24 @@ ALL_CFLAGS = -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} ${SANITIZE} \
 	  -I. -DSYSCONFDIR='"${SYSCONFDIR}"' ${OS_CPPFLAGS}
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack ${SANITIZE} ${LDFLAGS}
 
-ESP_OBJS = libesp/buf.o libesp/gcm.o libesp/open.o libesp/replay.o \
-	  libesp/sa.o libesp/seal.o libesp/status.o libesp/suite.o
+ESP_OBJS = libesp/buf.o libesp/gcm.o libesp/inner.o libesp/open.o \
+	  libesp/replay.o libesp/sa.o libesp/seal.o libesp/status.o \
+	  libesp/suite.o
 ESP_HDRS = libesp/esp.h libesp/internal.h
 
-SHARED_OBJS = secd/addr.o secd/ipc.o secd/log.o secd/request.o
-SHARED_HDRS = secd/addr.h secd/ipc.h secd/log.h secd/request.h secd/secd.h
+SHARED_OBJS = secd/ipc.o secd/log.o secd/proc.o ${FORM_OBJS}
+FORM_OBJS = secd/addr.o secd/msg.o secd/request.o
+SHARED_HDRS = secd/addr.h secd/ipc.h secd/log.h secd/proc.h secd/request.h \
+	  secd/secd.h
 
-PARENT_OBJS = secd/conf.o secd/device.o secd/ledger.o secd/ledger_sync.o \
-	  secd/parent.o secd/parse.o secd/printconf.o secd/proc.o secd/secd.o \
-	  secd/state.o
-PARENT_HDRS = secd/conf.h secd/ledger.h secd/parent.h secd/state.h
+CONF_OBJS = secd/conf.o secd/lex.o secd/macro.o secd/parse.o \
+	  secd/parse_iface.o secd/parse_sa.o secd/parse_value.o \
+	  secd/printconf.o
+PARENT_OBJS = secd/apply.o ${CONF_OBJS} secd/device.o secd/grant.o \
+	  secd/ledger.o secd/ledger_file.o secd/ledger_sync.o secd/parent.o \
+	  secd/rundir.o secd/secd.o secd/state.o
+PARENT_HDRS = secd/conf.h secd/ledger.h secd/ledger_file.h secd/lex.h \
+	  secd/parent.h secd/parse.h secd/state.h
 
 CONTROL_OBJS = secd/control/control.o
 ENGINE_OBJS = secd/engine/engine.o secd/engine/key.o secd/engine/reserve.o \
@@ -47,31 +56,26 @@ ENGINE_HDRS = secd/engine/engine.h
 DATA_OBJS = secd/data/drop.o secd/data/in.o secd/data/out.o \
 	  secd/data/queue.o secd/data/satab.o secd/data/worker.o
 DATA_HDRS = secd/data/data.h
-SYS_OBJS = secd/sys/confine_${OS}.o secd/sys/iface_${OS}.o \
-	  secd/sys/sock_${OS}.o secd/sys/tun_${OS}.o
 SYS_HDRS = secd/sys/sys.h
 
 SECD_OBJS = ${PARENT_OBJS} ${CONTROL_OBJS} ${ENGINE_OBJS} ${DATA_OBJS} \
 	  ${SYS_OBJS} ${SHARED_OBJS}
-CTL_OBJS = secctl/parser.o secctl/secctl.o secctl/show.o
+CTL_OBJS = secctl/conn.o secctl/json.o secctl/key.o secctl/parser.o \
+	  secctl/secctl.o secctl/show.o secctl/text.o
 CTL_HDRS = secctl/secctl.h
 
-all: libesp/libesp.a libesp/libesp.pc secd/secd secctl/secctl
+all: libesp/libesp.a secd/secd secctl/secctl
 
 libesp/libesp.a: ${ESP_OBJS}
 	${AR} rcs $@ ${ESP_OBJS}
-
-libesp/libesp.pc: libesp/libesp.pc.in
-	sed -e 's|@PREFIX@|${PREFIX}|' -e 's|@LIBDIR@|${LIBDIR}|' \
-	    -e 's|@INCDIR@|${INCDIR}|' libesp/libesp.pc.in >$@
 
 secd/secd: ${SECD_OBJS} libesp/libesp.a
 	${CC} ${ALL_LDFLAGS} -o $@ ${SECD_OBJS} libesp/libesp.a \
 	    -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
 
-secctl/secctl: ${CTL_OBJS} ${SHARED_OBJS} libesp/libesp.a
-	${CC} ${ALL_LDFLAGS} -o $@ ${CTL_OBJS} ${SHARED_OBJS} libesp/libesp.a \
-	    -levent_core -ljansson -lcrypto ${OS_LIBS}
+secctl/secctl: ${CTL_OBJS} ${FORM_OBJS} libesp/libesp.a
+	${CC} ${ALL_LDFLAGS} -o $@ ${CTL_OBJS} ${FORM_OBJS} libesp/libesp.a \
+	    -ljansson -lcrypto ${OS_LIBS}
 
 secd/parse.c: secd/parse.y
 	${YACC} -o $@ secd/parse.y
@@ -95,6 +99,6 @@ include etc/install.mk
 
 clean: clean-tests
 	rm -f ${ESP_OBJS} ${SECD_OBJS} ${CTL_OBJS} libesp/libesp.a \
-	    libesp/libesp.pc secd/secd secctl/secctl secd/parse.c
+	    secd/secd secctl/secctl secd/parse.c
 
 .PHONY: all clean

@@ -64,10 +64,13 @@ int		 conf_check_keyfiles(const struct conf *c, int open_fail_warns,
  */
 int		 conf_open_keyfile(const char *path, char *why, size_t size);
 
-/* parse.y */
+/* macro.c */
 
 /* Define a command line's macro ("name=value"); 0, or -1 if malformed. */
 int		 conf_define(const char *assignment);
+
+/* parse.y */
+
 /*
  * Parse the file.  Returns the tree, or NULL after writing every error found
  * to err as "file:line: what" (line 0: the file as a whole).  The same text

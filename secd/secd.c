@@ -28,18 +28,18 @@ static int
 test_conf(const char *path, int verbose)
 {
 	struct conf *c;
+	int bad;
 
 	if ((c = conf_parse(path, stderr)) == NULL)
 		return 1;
 	/* who is not root cannot see root's key files */
-	if (conf_check_keyfiles(c, geteuid() != 0, stderr) == -1)
-		return 1;
-	if (verbose > 1)
+	bad = conf_check_keyfiles(c, geteuid() != 0, stderr) == -1;
+	if (!bad && verbose > 1)
 		conf_print(c, stdout);
-	else if (verbose > 0)
+	else if (!bad && verbose > 0)
 		printf("%s: configuration OK\n", path);
 	conf_free(c);
-	return 0;
+	return bad;
 }
 
 static const char *

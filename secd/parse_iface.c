@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The interface blocks of secd.conf(5): each statement's value is put into the
+ * tree if the interface is still sound with it.  The limits are those of
+ * request.h, asked by its checks after every statement, so that the line which
+ * breaks one is blamed.  Called by the actions of parse.y.
+ */
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#include "secd/conf.h"
+#include "secd/lex.h"
+#include "secd/log.h"
+#include "secd/parse.h"
+
+#define NO_NAME		"sec999999999999"	/* of an interface without */
+
+enum once {
+	ONCE_DESCR, ONCE_DEVICE, ONCE_LOCAL, ONCE_PEER, ONCE_MTU, ONCE_REPLAY,
+	ONCE_LINK, ONCE_UPDOWN
+};
+
+static struct {
+	struct conf		*conf;
+	struct conf_iface	*ci;	/* whose block this is, or NULL */
+	unsigned int		 seen;	/* 1 << enum once */
+} cur;
+
+void
+parse_iface_start(struct conf *conf)
+{
+	memset(&cur, 0, sizeof(cur));
+	cur.conf = conf;
+}
+
+static void
+new_iface(const char *name)
+{
+	struct iface_conf ic;
+
+	iface_conf_init(&ic, name);
+	cur.ci = conf_add(cur.conf, &ic);
+	if ((cur.ci->file = strdup(lex_last()->file)) == NULL)
+		fatal("configuration");
+	cur.ci->line = lex_last()->line;
+	cur.seen = 0;
+}
+
+void
+parse_iface_begin(const char *name)
+{
+	const struct conf_iface *other;
+
+	if (!iface_name_ok(name)) {
+		lex_error("interface %s: the name must be sec and a number",
+		    lex_shown(name));
+		name = NO_NAME;
+	} else if ((other = conf_find(cur.conf, name)) != NULL)
+		lex_error("interface %s is already defined at %s:%d", name,
+		    other->file, other->line);
+	new_iface(name);
+}
+
+struct conf_iface *
+parse_iface(void)
+{
+	if (cur.ci == NULL)
+		new_iface(NO_NAME);
+	return cur.ci;
+}
+
+/*
+ * Take the new value of the interface, or say what is wrong with it.  What was
+ * accepted before is consistent, so the blame is this statement's.
+ */
+static void
+take(const struct iface_conf *ic)
+{
+	const char *why;
+
+	if ((why = iface_conf_check(ic)) != NULL)
+		lex_error("%s", why);
+	else
+		cur.ci->conf = *ic;
+}
+
+void
+parse_iface_descr(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (parse_once(&cur.seen, ONCE_DESCR, "description") == -1)
+		return;
+	if (strlen(s) >= sizeof(ic.descr)) {
+		lex_error("description longer than %zu characters",
+		    sizeof(ic.descr) - 1);
+		return;
+	}
+	memset(ic.descr, 0, sizeof(ic.descr));
+	memcpy(ic.descr, s, strlen(s));
+	take(&ic);
+}
+
+void
+parse_iface_device(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	const struct conf_iface *ci;
+
+	if (parse_once(&cur.seen, ONCE_DEVICE, "device") == -1)
+		return;
+	if (s[0] == '\0' || strlen(s) >= sizeof(ic.device)) {
+		lex_error("device name empty or longer than %zu characters",
+		    sizeof(ic.device) - 1);
+		return;
+	}
+	TAILQ_FOREACH(ci, &cur.conf->ifaces, entry)
+		if (strcmp(ci->conf.device, s) == 0) {
+			lex_error("device %s is already that of %s", s,
+			    ci->conf.name);
+			return;
+		}
+	memset(ic.device, 0, sizeof(ic.device));
+	memcpy(ic.device, s, strlen(s));
+	take(&ic);
+}
+
+void
+parse_iface_outer(const char *local, const char *peer)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (local != NULL &&
+	    (parse_once(&cur.seen, ONCE_LOCAL, "local") == -1 ||
+	    parse_address("local", local, &ic.local) == -1))
+		return;
+	if (peer != NULL &&
+	    (parse_once(&cur.seen, ONCE_PEER, "peer") == -1 ||
+	    parse_address("peer", peer, &ic.peer) == -1))
+		return;
+	take(&ic);
+}
+
+/* A/P; 0, or -1 after a complaint. */
+static int
+prefix(const char *what, uint8_t af, const char *s, struct iface_addr *ia)
+{
+	const char *slash = strchr(s, '/');
+	char buf[ADDR_STRLEN];
+	uint64_t n;
+
+	if (slash == NULL) {
+		lex_error("%s %s: no prefix length: write %s ADDRESS/LENGTH",
+		    what, lex_shown(s), what);
+		return -1;
+	}
+	if ((size_t)(slash - s) >= sizeof(buf)) {
+		lex_error("%s %s: not an address", what, lex_shown(s));
+		return -1;
+	}
+	memcpy(buf, s, slash - s);
+	buf[slash - s] = '\0';
+	if (parse_address(what, buf, &ia->local) == -1 ||
+	    parse_number("prefix length", slash + 1, &n) == -1)
+		return -1;
+	if (ia->local.af != af) {
+		lex_error("%s %s: an address of the other family", what, buf);
+		return -1;
+	}
+	ia->prefixlen = n > UINT8_MAX ? UINT8_MAX : n;
+	return 0;
+}
+
+void
+parse_iface_inner(uint8_t af, const char *local, const char *peer)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	struct iface_addr ia;
+	const char *what = af == AF_INET ? "inet" : "inet6";
+	size_t i;
+
+	memset(&ia, 0, sizeof(ia));
+	if (prefix(what, af, local, &ia) == -1)
+		return;
+	if (peer != NULL && parse_address(what, peer, &ia.peer) == -1)
+		return;
+	for (i = 0; i < ic.naddrs; i++)
+		if (addr_equal(&ic.addrs[i].local, &ia.local)) {
+			lex_error("%s %s given twice", what, local);
+			return;
+		}
+	if (ic.naddrs == IFACE_NADDRS) {
+		lex_error("%s: more than %d inner addresses", what,
+		    IFACE_NADDRS);
+		return;
+	}
+	ic.addrs[ic.naddrs++] = ia;
+	take(&ic);
+}
+
+void
+parse_iface_mtu(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	uint64_t n;
+
+	if (parse_once(&cur.seen, ONCE_MTU, "mtu") == -1)
+		return;
+	if (strcmp(s, "auto") == 0) {
+		lex_error("not supported yet: mtu auto");
+		return;
+	}
+	if (parse_number("mtu", s, &n) == -1)
+		return;
+	ic.mtu = parse_clamp(n);
+	take(&ic);
+}
+
+void
+parse_iface_replay(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	uint64_t n;
+
+	if (parse_once(&cur.seen, ONCE_REPLAY, "replay") == -1 ||
+	    parse_number("replay", s, &n) == -1)
+		return;
+	ic.replay = parse_clamp(n);
+	take(&ic);
+}
+
+void
+parse_iface_link(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (parse_once(&cur.seen, ONCE_LINK, "link state") == -1)
+		return;
+	if (strcmp(s, "sa") == 0)
+		ic.link = LINK_SA;
+	else if (strcmp(s, "admin") == 0)
+		ic.link = LINK_ADMIN;
+	else if (strcmp(s, "alive") == 0)
+		lex_error("not supported yet: link state alive");
+	else
+		lex_error("link state %s: use admin or sa", lex_shown(s));
+	take(&ic);
+}
+
+void
+parse_iface_down(int down)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (parse_once(&cur.seen, ONCE_UPDOWN, "up or down") == -1)
+		return;
+	ic.down = down;
+	take(&ic);
+}
+
+void
+parse_iface_end(void)
+{
+	parse_sa_check_ends(parse_iface());
+	cur.ci = NULL;
+}
