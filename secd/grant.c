@@ -52,7 +52,7 @@ fill_error(struct msg_reserved *m, int error)
 	    strerror(error));
 }
 
-/* A commit has ended: what is durable is granted, after an error the rest not. */
+/* A commit has ended: what is durable is granted, after an error only that. */
 static void
 committed(int error, void *arg)
 {
@@ -82,7 +82,7 @@ grant_start(struct event_base *base)
 		fatal("ledger thread");
 }
 
-/* Inbound: what was seen is told at once; the slot is made before it is needed. */
+/* Inbound: what was seen is told at once; a slot is made for what will be. */
 static void
 tell_seen(struct ipc *ipc, uint32_t id, const struct msg_reserve *r,
     struct msg_reserved *m)

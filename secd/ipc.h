@@ -6,7 +6,7 @@
  * a header and a body of one of the structures below, at most one descriptor.
  * All numbers are in host order: both ends are on one machine and, the version
  * in the header says, of one build.  A receiver checks type, exact length and
- * contents itself (ipc_check() and the check of each structure) whoever sent it.
+ * contents itself (ipc_check(), the check of each structure), whoever sent it.
  *
  * Every request has exactly one reply with the request's id: the reply type
  * named beside it, or MSG_RESULT with an error.  Long answers are asked for
@@ -70,15 +70,15 @@ enum msg_type {
 	MSG_LISTEN,		/* struct msg_listen, fd: control listens */
 	MSG_WIRE,		/* struct msg_wire, fd: engine's raw socket */
 	MSG_CONF_BEGIN,		/* no body */
-	MSG_CONF_IFACE,		/* struct msg_conf_iface, fd of the tun if new */
+	MSG_CONF_IFACE,		/* struct msg_conf_iface, fd of a new tun */
 	MSG_CONF_SA,		/* struct msg_conf_sa, fd of its key file */
 	MSG_CONF_END,		/* no body -> MSG_CONF_DONE */
 	MSG_RESERVED,		/* struct msg_reserved */
 	MSG_VERBOSE,		/* struct msg_verbose */
-	MSG_QUIT,		/* no body: finish what is owed -> MSG_QUITTING */
+	MSG_QUIT,		/* no body: finish -> MSG_QUITTING */
 
 	/* children to the parent */
-	MSG_READY,		/* struct msg_ready: confined, lost protections */
+	MSG_READY,		/* struct msg_ready: confined */
 	MSG_CONF_DONE,		/* struct msg_conf_done */
 	MSG_RESERVE,		/* struct msg_reserve -> MSG_RESERVED */
 	MSG_SEEN,		/* struct msg_seen; no reply */
@@ -102,7 +102,7 @@ struct ipc_hdr {
 struct msg_result {
 	int32_t		error;		/* 0 or an errno */
 	uint32_t	pad;
-	char		text[IPC_TEXTLEN];	/* says what and how to mend it */
+	char		text[IPC_TEXTLEN];	/* what, and the remedy */
 };
 
 struct msg_name {
@@ -154,7 +154,7 @@ struct msg_sa_rows {
 	struct msg_sa_row rows[IPC_SA_ROWS];
 };
 
-/* An interface as the engine knows it; MSG_SHOW_DEVICE has the kernel's side. */
+/* An interface as the engine knows it; MSG_SHOW_DEVICE is the kernel's side. */
 struct msg_iface_row {
 	uint64_t	id;
 	struct iface_conf conf;
@@ -162,7 +162,7 @@ struct msg_iface_row {
 	uint32_t	nsa_out;
 	uint32_t	spi_out;	/* current outbound SA's, 0 none */
 	uint8_t		carrier;
-	uint8_t		forced;		/* carrier kept up: kernel-wide setting */
+	uint8_t		forced;		/* carrier up: kernel-wide setting */
 	uint8_t		pad[2];
 	uint64_t	in_packets;
 	uint64_t	in_bytes;
@@ -193,8 +193,9 @@ struct msg_device {
 	uint8_t		up;		/* administratively */
 	uint8_t		carrier;
 	uint8_t		pad[6];
-	uint64_t	link_down;	/* dropped by the kernel: no carrier */
-	uint64_t	queue_full;	/* dropped by the kernel: secd was slow */
+	/* dropped by the kernel before secd could read them */
+	uint64_t	link_down;	/* no carrier */
+	uint64_t	queue_full;	/* secd was slow */
 };
 
 #define IPC_NPROCS	4
@@ -243,7 +244,7 @@ struct msg_conf_iface {
 };
 
 struct msg_conf_sa {
-	struct sa_request sa;		/* without key; the file has it in hex */
+	struct sa_request sa;		/* without key: that is in the file */
 	uint32_t	index;		/* named again if it is refused */
 	uint32_t	keep;		/* no descriptor: leave as it is */
 };
@@ -274,7 +275,7 @@ struct msg_reserve {
 
 struct msg_reserved {
 	uint8_t		digest[KEY_DIGEST_LEN];
-	uint64_t	start;		/* last number that may have been used */
+	uint64_t	start;		/* numbers up to it are not granted */
 	uint64_t	top;		/* durable mark */
 	uint64_t	seen;		/* highest seen inbound */
 	int32_t		error;		/* 0 or an errno */
@@ -313,8 +314,8 @@ struct event_base;
 struct ipc_msg {			/* one received message */
 	struct ipc_hdr	 hdr;
 	uint8_t		*body;		/* hdr.len octets, aligned for any */
-	int		 fd;		/* -1, or the receiver's to close; set it
-					 * to -1 when taken */
+	int		 fd;		/* or -1; closed after the callback
+					 * unless that sets it to -1 */
 };
 
 struct ipc;

@@ -54,19 +54,21 @@ struct ledger	*ledger_open(int dirfd, const char *dirname, time_t now,
 		    char *why, size_t size);
 void		 ledger_close(struct ledger *);	/* NULL is fine */
 /* 0 and *k filled, or -1 if the key is not known. */
-int		 ledger_find(struct ledger *, const uint8_t digest[KEY_DIGEST_LEN],
-		    struct ledger_key *k);
+int		 ledger_find(struct ledger *,
+		    const uint8_t digest[KEY_DIGEST_LEN], struct ledger_key *k);
 /*
  * Raise the key's mark to at least top (in memory; the slot becomes dirty),
  * making a slot if it has none.  Returns 0, or -1 with the errno that kept the
  * file from growing for a new key: ENOSPC, EIO, ENOMEM.  Known keys never
  * fail.  Nothing above ledger_find()'s durable may be granted.
  */
-int		 ledger_raise(struct ledger *, const uint8_t digest[KEY_DIGEST_LEN],
-		    uint64_t top, int is_static, time_t now);
+int		 ledger_raise(struct ledger *,
+		    const uint8_t digest[KEY_DIGEST_LEN], uint64_t top,
+		    int is_static, time_t now);
 /* The same for the number seen. */
-int		 ledger_seen(struct ledger *, const uint8_t digest[KEY_DIGEST_LEN],
-		    uint64_t seq, int is_static, time_t now);
+int		 ledger_seen(struct ledger *,
+		    const uint8_t digest[KEY_DIGEST_LEN], uint64_t seq,
+		    int is_static, time_t now);
 /*
  * The key is no longer in use; an IKE key's LEDGER_KEEP_DAYS start now.  0, or
  * -1 if the key is not known.

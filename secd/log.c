@@ -185,7 +185,7 @@ log_relay(const char *child, const char *line)
 	}
 	if (priority == LOG_DEBUG && !verbose)
 		return;
-	for (i = 0; line[i] != '\0' && i < sizeof(buf) - 1; i++)
+	for (i = 0; i < sizeof(buf) - 1 && line[i] != '\0'; i++)
 		buf[i] = line[i] >= ' ' && line[i] <= '~' ? line[i] : '?';
 	buf[i] = '\0';
 	put(priority, child, buf);

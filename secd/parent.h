@@ -55,12 +55,13 @@ struct device {
 	const char		*devname;	/* in rec->conf */
 	int			 fd;		/* tun; the engine has it too */
 	int			 forced;	/* keep the carrier up */
-	int			 fresh;		/* made by the change under way */
+	int			 fresh;		/* by the change under way */
 	int			 handed;	/* the engine has fd */
 	int			 carrier;	/* as the engine set it */
-	uint64_t		 dropped;	/* by the kernel, when last read */
-	uint64_t		 link_down;	/* ... while there was no carrier */
-	uint64_t		 queue_full;	/* ... and while there was */
+	/* dropped by the kernel: at the last look, and shared out */
+	uint64_t		 dropped;
+	uint64_t		 link_down;
+	uint64_t		 queue_full;
 };
 TAILQ_HEAD(devices, device);
 

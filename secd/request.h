@@ -75,7 +75,7 @@ struct sa_request {
 	uint16_t	flags;		/* SA_F_* */
 	uint8_t		dir;		/* enum sa_dir */
 	uint8_t		pad;
-	uint16_t	keylen;		/* octets used in key: cipher key, salt */
+	uint16_t	keylen;		/* octets used in key, salt included */
 	uint16_t	authkeylen;
 	uint8_t		key[SA_KEYLEN_MAX];
 	uint8_t		authkey[SA_KEYLEN_MAX];

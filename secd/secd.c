@@ -71,7 +71,8 @@ child_main(const char *role, const struct role_args *args)
 int
 main(int argc, char *argv[])
 {
-	struct parent_opts po = { .confpath = SECD_CONF, .rundir = SECD_RUNDIR };
+	struct parent_opts po = { .confpath = SECD_CONF,
+	    .rundir = SECD_RUNDIR };
 	struct role_args args = { 0 };
 	const char *role = NULL;
 	int ch, noaction = 0;

@@ -33,7 +33,7 @@ struct client {
 	struct ipc		*ipc;
 	int			 restricted;
 	int			 monitor;
-	uint32_t		 request;	/* its id of the one on its way */
+	uint32_t		 request;	/* the client's id of it */
 	uint32_t		 serial;	/* ours; 0 when none is */
 };
 
@@ -182,7 +182,7 @@ client_connects(evutil_socket_t lfd, short what, void *arg)
 	nclients++;
 }
 
-/* An answer goes to the client that waits under this serial, if it still does. */
+/* To the client that waits under this serial, if it still does. */
 static void
 answer(const struct ipc_msg *m)
 {

@@ -33,7 +33,7 @@ enum drop {
 	DROP_OUTER_CUT,			/* in: larger than a slot */
 	DROP_INNER_CUT,			/* out: larger than a slot */
 	DROP_SEND_FULL,			/* out: socket or device queue full */
-	DROP_SEND_SIZE,			/* out: the network takes no such size */
+	DROP_SEND_SIZE,			/* out: larger than a link takes */
 	DROP_SEND_ROUTE,		/* out: no route, or no such source */
 	DROP_SEND_ERROR,		/* out: any other refusal */
 	DROP_TUN_DOWN,			/* in: the interface is down */
@@ -73,7 +73,7 @@ struct data_node {
 
 struct data_queue {
 	_Atomic(struct data_node *) head;	/* newest first */
-	int			 fd[2];		/* a pipe that wakes the taker */
+	int			 fd[2];		/* a pipe; wakes the taker */
 };
 
 /* 0, or -1 with errno.  fd[0] is readable when there is something to take. */

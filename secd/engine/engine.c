@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The engine's process: start, messages of the parent and of control, events
- * of the worker, jobs.  Decides nothing about SAs; sadb.c and its neighbours do.
+ * of the worker, jobs.  Decides nothing about SAs: that is sadb.c's.
  */
 #include <sys/types.h>
 #include <sys/mman.h>

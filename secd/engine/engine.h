@@ -29,7 +29,7 @@ TAILQ_HEAD(tunnels, tunnel);
 struct job {
 	unsigned int	 pending;
 	int		 error;
-	uint32_t	 index;		/* of the SA at fault, UINT32_MAX none */
+	uint32_t	 index;		/* SA at fault, UINT32_MAX none */
 	uint32_t	 id;		/* of the request that waits for it */
 	void		(*done)(struct job *);
 	char		 text[IPC_TEXTLEN];
@@ -61,7 +61,7 @@ struct sa {
 	uint64_t	 used_packets;	/* packets when used was set */
 	uint64_t	 told;		/* in: last number told to the ledger */
 	uint64_t	 mark;		/* out: durable mark */
-	uint64_t	 low;		/* out: from here on more is asked for */
+	uint64_t	 low;		/* out: more is asked for here */
 	uint32_t	 asked;		/* out: id of the request, 0 none */
 	int64_t		 granted_ms;	/* when mark was last raised */
 	uint64_t	 granted_seq;	/* and the number in use then */
@@ -83,8 +83,8 @@ void		 sa_free(struct sa *);
 int		 sadb_conflict(const struct sa *,
 		    int (*leaves)(const struct sa *), char *why, size_t size);
 /* The same for one other SA. */
-int		 sa_conflict(const struct sa *, const struct sa *other, char *why,
-		    size_t size);
+int		 sa_conflict(const struct sa *, const struct sa *other,
+		    char *why, size_t size);
 /* Enter it, waiting; sadb_activate() makes it carry packets. */
 void		 sadb_insert(struct sa *, struct tunnel *);
 void		 sadb_activate(struct sa *);
@@ -139,7 +139,6 @@ struct tunnel {
 	unsigned int	 nout;		/* usable outbound ones */
 	int		 forced;	/* carrier up whatever happens */
 	int		 carrier;	/* as told to the kernel; -1 not yet */
-	int		 staged;	/* in the configuration being taken over */
 };
 
 /* fd (the tun, taken over) starts being read. */
@@ -175,7 +174,8 @@ void		 key_init(void);
  * Read hex from fd into req->key.  0, or -1 with a complaint; on -1 no key
  * octet is left in req.
  */
-int		 key_read(int fd, struct sa_request *req, char *why, size_t size);
+int		 key_read(int fd, struct sa_request *req, char *why,
+		    size_t size);
 /* Wipe both keys of a request. */
 void		 key_wipe(struct sa_request *);
 

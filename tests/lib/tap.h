@@ -31,8 +31,8 @@ tap_ok(int good, const char *file, int line, const char *fmt, ...)
 }
 
 #define ok(good, ...)	tap_ok((good) != 0, __FILE__, __LINE__, __VA_ARGS__)
-#define is(a, b, ...)	tap_is((long long)(a), (long long)(b), __FILE__,	\
-			    __LINE__, __VA_ARGS__)
+#define is(a, b, ...)	tap_is((long long)(a), (long long)(b),		\
+			    __FILE__, __LINE__, __VA_ARGS__)
 
 static inline int __attribute__((format(printf, 5, 6)))
 tap_is(long long a, long long b, const char *file, int line,

@@ -138,17 +138,23 @@ form(void)
 	struct ipc_hdr t;
 
 	is(ipc_check(&h), 0, "a good header");
-	t = h; t.version++;
+	t = h;
+	t.version++;
 	is(ipc_check(&t), -1, "another version");
-	t = h; t.type = MSG_NONE;
+	t = h;
+	t.type = MSG_NONE;
 	is(ipc_check(&t), -1, "type 0");
-	t = h; t.type = MSG_MAX;
+	t = h;
+	t.type = MSG_MAX;
 	is(ipc_check(&t), -1, "type beyond the last");
-	t = h; t.type = 0xffff;
+	t = h;
+	t.type = 0xffff;
 	is(ipc_check(&t), -1, "type 65535");
-	t = h; t.len--;
+	t = h;
+	t.len--;
 	is(ipc_check(&t), -1, "one octet short");
-	t = h; t.len++;
+	t = h;
+	t.len++;
 	is(ipc_check(&t), -1, "one octet long");
 	ok(strcmp(ipc_name(MSG_MAX + 5), "unknown") == 0, "unknown name");
 	for (t = h, t.type = 1; t.type < MSG_MAX; t.type++)
