@@ -71,7 +71,8 @@ static int	dead;			/* SIGKILL came: no call does a thing */
 static unsigned int until_dead;		/* calls, 0 never */
 static unsigned int eio_in;		/* one fdatasync in so many fails */
 static int	lost[NFDS];		/* an error not told to this descriptor */
-static unsigned int npoints, nwanted, nlives, ngrown, nforgotten, neio, ntorn;
+static unsigned int npoints, nwanted, nlives, ngrown, nforgotten, neio, ntorn,
+		nkilled;
 
 static void	point(void);
 static void	meanwhile(void);
@@ -432,12 +433,20 @@ begin(void)
 	unsigned int i;
 
 	nlives++;
-	memset(lost, 0, sizeof(lost));
-	for (i = 0; i < 20; i++) {
+	/* a disk that fails, or SIGKILL, is no damage: try again */
+	for (i = 0; i < 50; i++) {
+		memset(lost, 0, sizeof(lost));
+		until_dead = chance(4) == 0 ? 1 + chance(20) : 0;
 		ledger = ledger_at(now);
-		/* a disk that fails is no damage; try again */
+		nkilled += (unsigned int)dead;
+		until_dead = 0;
+		dead = 0;
 		if (ledger != NULL || errno != EIO)
 			break;
+		if (chance(4) == 0) {
+			crash_to(ledger_dirfd);
+			disk_reset(ledger_dirfd);
+		}
 	}
 	if (ledger == NULL)
 		errx(1, "%s", ledger_why);
@@ -486,6 +495,7 @@ live(void)
 			use();
 		}
 	}
+	nkilled += (unsigned int)dead;
 	until_dead = 0;
 	dead = 0;
 	ledger_close(ledger);
@@ -540,14 +550,13 @@ main(int argc, char **argv)
 		if (npoints == before)
 			errx(1, "no crash point in a whole age");
 	}
-	unlinkat(imagefd, LEDGER_FILE, 0);
-	rmdir(image_dir);
 
 	is(nfailed, 0, "%u crash points in %u lives: every mark that was "
 	    "reported is there", npoints, nlives);
 	ok(ngrown > 0, "%u files grew", ngrown);
 	ok(nforgotten > 0, "%u keys were forgotten", nforgotten);
 	ok(neio > 0, "%u times the disk failed", neio);
+	ok(nkilled > 0, "%u processes were killed at work", nkilled);
 	ok(ntorn > 0, "%u sectors were torn", ntorn);
 	return tap_done();
 }

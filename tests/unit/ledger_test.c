@@ -646,6 +646,41 @@ test_forget(void)
 	ledger_close(l);
 }
 
+/* What must not be forgotten when a slot is needed. */
+static void
+test_keep(void)
+{
+	struct ledger_job *job;
+	struct ledger *l;
+	unsigned int i;
+
+	fresh(0);
+	l = ledger_at(NOW);
+	ledger_raise(l, ledger_digest(1), 11, 1, NOW);
+	ledger_release(l, ledger_digest(1), NOW);
+	for (i = 2; i <= LEDGER_SLOTS; i++)
+		ledger_raise(l, ledger_digest(i), i, 0, NOW);
+	is(ledger_raise(l, ledger_digest(65), 65, 0, NOW + 8 * DAY), 0,
+	    "one key more than slots");
+	is(ledger_get(l, 1).mark, 11, "a static key stays, released or not");
+	ledger_close(l);
+
+	fresh(0);
+	l = ledger_at(NOW);
+	for (i = 1; i <= LEDGER_SLOTS; i++)
+		ledger_raise(l, ledger_digest(i), 10 * i, 0, NOW);
+	ledger_release(l, ledger_digest(1), NOW);
+	job = ledger_begin(l);
+	is(ledger_raise(l, ledger_digest(65), 1, 0, NOW + 8 * DAY), 0,
+	    "one more while a job is out");
+	is(ledger_write(job), 0, "write");
+	ledger_end(l, job, 0);
+	is(ledger_get(l, 65).durable, 0, "... is not what the job wrote");
+	is(ledger_commit(l), 0, "commit");
+	is(ledger_get(l, 65).durable, 1, "... but the next one");
+	ledger_close(l);
+}
+
 /* A torn commit can leave an old slot beside the key's new one. */
 static void
 test_twice(void)
@@ -826,6 +861,7 @@ main(void)
 	test_old_copy();
 	test_grow();
 	test_forget();
+	test_keep();
 	test_twice();
 	test_errors();
 	test_full();

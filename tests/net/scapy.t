@@ -1,0 +1,123 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: ISC
+#
+# Scapy's IPsec layer as the peer: it opens what secd sealed and secd opens what
+# it sealed, IPv4 and IPv6 inside IPv4 and IPv6, with each key size; then
+# packets with TFC padding of scapy's making.
+#
+#        namespace a                              namespace b
+#   10.9.0.1, fd09::1 on sec0 (IPv4)         scapy, over raw sockets, as
+#   10.9.1.1, fd09:1::1 on sec1 (IPv6)       10.9.N.2 and fd09:N::2
+#        secd  |                                  |
+#         eth0 192.0.2.1 ------------------ 192.0.2.2 eth0
+#              2001:db8::1               2001:db8::2
+
+import os
+
+# scapy looks for a cache of services, in a home that may not be there
+os.environ["HOME"] = "/nonexistent"
+
+import daemon
+import esp
+import lib
+from lib import same
+
+from scapy.config import conf as scapy_conf
+scapy_conf.verb = 0
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.ipsec import ESP, SecurityAssociation
+from scapy.packet import Raw
+
+OUTER = (("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2"))
+INNER = ((("10.9.0.1", "10.9.0.2"), ("fd09::1", "fd09::2")),
+    (("10.9.1.1", "10.9.1.2"), ("fd09:1::1", "fd09:1::2")))
+BITS = (128, 192, 256)
+SPORT, DPORT = 4711, 4712
+
+
+def header(src, dst):
+    return IPv6(src=src, dst=dst) if ":" in src else IP(src=src, dst=dst)
+
+
+def association(n, spi, key, towards_a):
+    src, dst = OUTER[n][::-1] if towards_a else OUTER[n]
+    return SecurityAssociation(ESP, spi=spi, crypt_algo="AES-GCM",
+        crypt_key=key, tunnel_header=header(src, dst))
+
+
+def esp_octets(packet):
+    """The ESP part of a packet that scapy made, as it goes on the wire."""
+    return bytes(packet[ESP])
+
+
+def from_secd(a, peer, n, sa, name):
+    """secd seals, scapy opens."""
+    for src, dst in INNER[n]:
+        data = os.urandom(61)
+        tx = lib.udp(a, src, SPORT)
+        tx.sendto(data, (dst, DPORT))
+        tx.close()
+        outer = header(*OUTER[n]) / ESP(peer.recv())
+        if outer.version == 6:
+            outer.nh = 50
+        else:
+            outer.proto = 50
+        inner = sa.decrypt(outer.__class__(bytes(outer)))
+        same((inner.src, inner.dst, inner[UDP].sport, inner[UDP].dport,
+            bytes(inner[UDP].payload)[:len(data)]),
+            (src, dst, SPORT, DPORT, data),
+            "%s: scapy opens what secd sealed, %s inside" % (name,
+            "IPv6" if ":" in src else "IPv4"))
+
+
+def to_secd(a, peer, n, sa, name, tfc=b""):
+    """scapy seals, secd opens."""
+    for dst, src in INNER[n]:
+        data = os.urandom(67)
+        rx = lib.udp(a, dst, DPORT)
+        inner = header(src, dst) / UDP(sport=SPORT, dport=DPORT) / Raw(data)
+        inner = inner.__class__(bytes(inner))
+        if tfc:
+            inner = inner / Raw(tfc)
+        peer.send(esp_octets(sa.encrypt(inner)))
+        rx.settimeout(2)
+        try:
+            got = rx.recvfrom(65535)
+        except OSError as e:
+            got = e
+        same((got[0], got[1][0]) if isinstance(got, tuple) else got,
+            (data, src), "%s: secd opens what scapy sealed, %s inside" % (name,
+            "IPv6" if ":" in src else "IPv4"))
+        rx.close()
+
+
+def main():
+    a, b = lib.Ns("a"), lib.Ns("b")
+    lib.link(a, b, v4=OUTER[0], v6=OUTER[1])
+    d = daemon.Secd(a, "".join("interface sec%d { local %s peer %s; inet "
+        "%s/24; inet6 %s/64 }\n" % (n, *OUTER[n], INNER[n][0][0],
+        INNER[n][1][0]) for n in (0, 1))).start()
+    for n in (0, 1):
+        peer = esp.RawPeer(b, *OUTER[n][::-1])
+        for i, bits in enumerate(BITS):
+            name = "IPv%d outside, %d bits" % (6 if n else 4, bits)
+            spi = 0x1000 + 16 * n + i
+            there, here = esp.new_key(bits), esp.new_key(bits)
+            for way, to, key in (("out", OUTER[n], there),
+                    ("in", OUTER[n][::-1], here)):
+                d.must("add sa " + daemon.sa_words("sec%d" % n, way, spi, *to,
+                    "aes-%d-gcm" % bits, daemon.key_file("key", key)))
+            from_secd(a, peer, n, association(n, spi, there, False), name)
+            sa = association(n, spi, here, True)
+            to_secd(a, peer, n, sa, name)
+            to_secd(a, peer, n, sa, name + ", TFC padding", bytes(1000))
+            rows = d.sas("sec%d" % n)
+            same((rows["out", spi]["packets"], rows["in", spi]["packets"]),
+                (2, 4), name + ": secd counted 2 and 4 packets")
+            same(peer.drain(), [], name + ": no packet came unasked for")
+        same(d.drops("sec%d" % n), {}, "sec%d dropped nothing" % n)
+    same(d.stray(), {}, "no packet went astray")
+
+
+lib.run(main)
