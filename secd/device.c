@@ -5,6 +5,7 @@
  * no device of ours is ever taken for a stranger's.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "secd/log.h"
 #include "secd/parent.h"
 #include "secd/sys/sys.h"
+
+#define BUSY_MS		2000	/* a device may be busy for so long */
 
 static struct devices	 devices = TAILQ_HEAD_INITIALIZER(devices);
 static struct state_devs records = TAILQ_HEAD_INITIALIZER(records);
@@ -203,9 +206,13 @@ set_up(struct device *d, const struct iface_conf *old,
     const struct iface_conf *new, char *why, size_t size)
 {
 	char what[160];
-	int r;
+	int i, r;
 
-	if ((d->fd = sys_tun_open(d->devname)) == -1) {
+	/* a secd that was just killed may not have let go of it yet */
+	for (i = 0; (d->fd = sys_tun_open(d->devname)) == -1 &&
+	    errno == EBUSY && i < BUSY_MS / 20; i++)
+		poll(NULL, 0, 20);
+	if (d->fd == -1) {
 		r = errno;
 		snprintf(why, size, "%s: cannot open a tun device: %s%s",
 		    new->name, strerror(r), r == ENOENT || r == ENODEV ?

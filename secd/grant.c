@@ -152,33 +152,33 @@ grant_reserve(struct ipc *ipc, uint32_t id, const struct msg_reserve *r)
 	answer(ipc, id, &m);
 }
 
-static void
-noted(int r)
+void
+grant_seen(const struct msg_seen *m)
 {
 	static struct log_limit limit;
 
-	if (r == -1 && log_allowed(&limit))
+	if (ledger_seen(ledger, m->digest, m->seq,
+	    (m->flags & RESERVE_STATIC) != 0, time(NULL)) == -1 &&
+	    log_allowed(&limit))
 		log_warn("ledger %s", path);
 	ledger_sync_kick(syncer);
 }
 
 void
-grant_seen(const struct msg_seen *m)
-{
-	noted(ledger_seen(ledger, m->digest, m->seq,
-	    (m->flags & RESERVE_STATIC) != 0, time(NULL)));
-}
-
-void
 grant_release(const struct msg_release *m)
 {
-	noted(ledger_release(ledger, m->digest, time(NULL)));
+	/* a key that was refused has no slot to release */
+	if (ledger_release(ledger, m->digest, time(NULL)) == 0)
+		ledger_sync_kick(syncer);
 }
 
 void
 grant_stop(void)
 {
-	if (syncer != NULL)
-		ledger_sync_free(syncer);
+	int error;
+
+	if (syncer != NULL && (error = ledger_sync_free(syncer)) != 0)
+		log_warnx("ledger %s: not written at the end: %s", path,
+		    strerror(error));
 	ledger_close(ledger);
 }

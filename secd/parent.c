@@ -54,6 +54,7 @@ struct waiter {
 	uint32_t	 id;
 	int		 starting;
 	int		 notify;	/* tell the service manager */
+	int		 silent;	/* the log has it already */
 };
 
 static struct parent_opts	 opts;
@@ -162,7 +163,7 @@ waiter_answer(int error, const char *text)
 		sys_notify("READY=1");
 	if (w.ipc != NULL)
 		ipc_result(w.ipc, w.id, error, "%s", text);
-	else if (error != 0)
+	else if (error != 0 && !w.silent)
 		log_warnx("%s", text);
 }
 
@@ -277,6 +278,8 @@ reload(struct ipc *ipc, uint32_t id)
 	waiter = (struct waiter){ .ipc = ipc, .id = id, .notify = 1 };
 	if ((c = reparse(why, sizeof(why))) == NULL) {
 		log_warnx("configuration not reloaded, the old one stays");
+		if (ipc == NULL)
+			waiter.silent = 1;
 		waiter_answer(EINVAL, why);
 		return;
 	}

@@ -220,7 +220,7 @@ try_reservations(void)
 	try_type("reserve of nothing", MSG_RESERVE);
 }
 
-/* Types that are another's to send; those that get no answer are passed over. */
+/* Types that are another's to send. */
 static void
 try_types(enum role role)
 {

@@ -216,6 +216,8 @@ test_basics(void)
 	is(ledger_get(l, 1).durable, 500, "now it is durable");
 	is(ledger_raise(l, ledger_digest(1), 400, 1, NOW), 0, "raise lower");
 	is(ledger_get(l, 1).mark, 500, "... never goes back");
+	is(ledger_raise(l, ledger_digest(1), 500, 0, NOW), 0, "as IKE's");
+	is(ledger_get(l, 1).is_static, 1, "... once static, always static");
 	is(ledger_begin(l) == NULL, 1, "... and writes nothing");
 	is(ledger_seen(l, ledger_digest(2), 77, 0, NOW), 0, "seen");
 	is(ledger_seen(l, ledger_digest(2), 76, 0, NOW), 0, "seen lower");
@@ -667,6 +669,23 @@ test_keep(void)
 
 	fresh(0);
 	l = ledger_at(NOW);
+	for (i = 1; i <= LEDGER_SLOTS; i++) {
+		ledger_raise(l, ledger_digest(i), i, 0, NOW);
+		ledger_release(l, ledger_digest(i), NOW + i * 31 % 64);
+	}
+	ledger_commit(l);
+	ledger_close(l);
+	l = ledger_at(NOW + 100);
+	for (i = 65; i <= 68; i++)
+		ledger_raise(l, ledger_digest(i), i, 0, NOW + 7 * DAY + 4);
+	is(ledger_keys(l), LEDGER_SLOTS, "four that were oldest went, also "
+	    "after a restart");
+	for (i = 1; i <= LEDGER_SLOTS; i++)
+		is(ledger_has(l, i), i * 31 % 64 > 3, "key %u", i);
+	ledger_close(l);
+
+	fresh(0);
+	l = ledger_at(NOW);
 	for (i = 1; i <= LEDGER_SLOTS; i++)
 		ledger_raise(l, ledger_digest(i), 10 * i, 0, NOW);
 	ledger_release(l, ledger_digest(1), NOW);
@@ -706,7 +725,8 @@ test_twice(void)
 			get_at(slot_at(from, copy), p, SECTOR);
 			put_at(slot_at(to, copy), p, SECTOR);
 			forge(slot_at(to, copy), 8, (uint8_t)to);
-			forge(slot_at(to, copy), 12, 1);	/* IKE's */
+			/* one of them was IKE's */
+			forge(slot_at(i == 0 ? to : from, copy), 12, 1);
 			forge(slot_at(to, copy), 57, 0);	/* lower */
 			forge(slot_at(to, copy), 64, 9);	/* seen more */
 		}
