@@ -533,13 +533,11 @@ ledger_file_grow(struct ledger_file *f)
 	if (write_empty(f->grow_fd, f->nslots, want) == -1 ||
 	    fdatasync(f->grow_fd) == -1) {
 		error = errno;
-		/* unless an earlier attempt came as far as the header */
-		if (f->size < file_size(want))
-			(void)!ftruncate(f->grow_fd, f->size);
+		(void)!ftruncate(f->grow_fd, f->size);
 		errno = error;
 		return -1;
 	}
-	f->size = file_size(want);
+	f->size = file_size(want);	/* the header may count them from now */
 	if (header_write(f->grow_fd, want, &f->gen) == -1)
 		return -1;
 	f->nslots = want;

@@ -61,7 +61,9 @@ static struct parent_opts	 opts;
 static struct event_base	*base;
 static struct child	 control = { .role = ROLE_CONTROL, .title = "control" };
 static struct child	 engine = { .role = ROLE_ENGINE, .title = "engine" };
-static char		*statedir, *restricted, *emptydir, *sockpath;
+static char		*statedir, *emptydir, *sockpath;
+static const char	*restricted;	/* the other socket's path, or NULL */
+static int		 sockfd = -1, restrictedfd = -1;
 static unsigned int	 lost;		/* 1 << enum sys_lost */
 static time_t		 started;
 static int		 startfd = -1;	/* the foreground waits for a word */
@@ -96,6 +98,17 @@ reap(struct child *c)
 	waitpid(c->pid, NULL, 0);
 }
 
+/* Also at any other exit, while the directory is still locked. */
+static void
+remove_sockets(void)
+{
+	if (sockfd != -1)
+		unlink(sockpath);
+	if (restrictedfd != -1)
+		unlink(restricted);
+	sockfd = restrictedfd = -1;
+}
+
 /*
  * Children end when their channel does.  That comes last: a client that waits
  * for the end of its connection then finds the devices gone and the directories
@@ -111,10 +124,7 @@ finish(int status)
 	if (quit_destroys)
 		while ((d = TAILQ_FIRST(device_all())) != NULL)
 			device_destroy(d);
-	if (sockpath != NULL)
-		unlink(sockpath);
-	if (restricted != NULL)
-		unlink(restricted);
+	remove_sockets();
 	rundir_release();
 	if (status == 0)
 		log_info("stopped");
@@ -767,42 +777,24 @@ children_ready(void)
 	apply_start(first, 0, applied, NULL);
 }
 
+/* Clients may come: control takes them from here on. */
 static void
-listen_at(const char *path, unsigned int mode, gid_t gid, uint32_t show_only)
+hand_listener(int fd, uint32_t show_only)
 {
 	struct msg_listen m = { .restricted = show_only };
-	char why[256];
-	int fd;
 
-	if ((fd = rundir_listen(path, mode, gid, why, sizeof(why))) == -1)
-		fatalx("%s", why);
-	if (ipc_send(control.ipc, MSG_LISTEN, 0, fd, &m, sizeof(m)) == -1)
-		fatal("control");
+	if (listen(fd, 16) == -1 ||
+	    ipc_send(control.ipc, MSG_LISTEN, 0, fd, &m, sizeof(m)) == -1)
+		fatal("control's socket");
 	close(fd);
-}
-
-static void
-listen_restricted(const char *path)
-{
-	const struct group *gr = getgrnam(SECD_ADMIN_GROUP);
-
-	if (gr == NULL)
-		fatalx("socket restricted %s: there is no group %s; make it, "
-		    "or take the line out of secd.conf", path,
-		    SECD_ADMIN_GROUP);
-	if ((restricted = strdup(path)) == NULL)
-		fatal("start");
-	listen_at(path, 0660, gr->gr_gid, 1);
 }
 
 static void
 start_serving(void)
 {
-	const struct conf *c = apply_current();
-
-	listen_at(sockpath, 0600, 0, 0);
-	if (c->restricted != NULL)
-		listen_restricted(c->restricted);
+	hand_listener(sockfd, 0);
+	if (restricted != NULL)
+		hand_listener(restrictedfd, 1);
 	log_set_hook(monitor);
 	log_info("started, version %s", SECD_VERSION);
 	sys_notify("READY=1");
@@ -899,9 +891,31 @@ take_directories(const struct conf *c)
 	return;
 
  fail:
-	free(sockpath);
-	sockpath = NULL;	/* not ours to remove */
 	fatalx("%s", why);
+}
+
+static void
+bind_sockets(const struct conf *c)
+{
+	const struct group *gr;
+	char why[512];
+
+	atexit(remove_sockets);
+	sockfd = rundir_bind(sockpath, 0600, 0, why, sizeof(why));
+	if (sockfd == -1)
+		fatalx("%s", why);
+	if (c->restricted == NULL)
+		return;
+	if ((gr = getgrnam(SECD_ADMIN_GROUP)) == NULL)
+		fatalx("socket restricted %s: there is no group %s; make it, "
+		    "or take the line out of secd.conf", c->restricted,
+		    SECD_ADMIN_GROUP);
+	if ((restricted = strdup(c->restricted)) == NULL)
+		fatal("start");
+	restrictedfd = rundir_bind(restricted, 0660, gr->gr_gid, why,
+	    sizeof(why));
+	if (restrictedfd == -1)
+		fatalx("%s", why);
 }
 
 int
@@ -932,6 +946,7 @@ parent_main(const struct parent_opts *po)
 	take_directories(first);
 	if (sys_parent_confine(why, sizeof(why)) == -1)
 		fatalx("%s", why);
+	bind_sockets(first);
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
 	on_signal(SIGCHLD, child_died);

@@ -41,10 +41,11 @@ int	rundir_open(const char *path, unsigned int mode, char *why,
 /* Let go of the locks. */
 void	rundir_release(void);
 /*
- * A listening SEQPACKET socket of this mode at path, replacing a dead one's,
- * with group gid unless it is 0.  Descriptor or -1 with the complaint.
+ * A SEQPACKET socket of this mode at path, replacing a dead one's, with group
+ * gid unless it is 0; nobody can connect before listen(2).  Called before there
+ * are threads.  Descriptor or -1 with the complaint.
  */
-int	rundir_listen(const char *path, unsigned int mode, unsigned int gid,
+int	rundir_bind(const char *path, unsigned int mode, unsigned int gid,
 	    char *why, size_t size);
 
 /* --- device.c: tun devices, and what is remembered of them --- */

@@ -83,7 +83,10 @@ rundir_open(const char *path, unsigned int mode, char *why, size_t size)
 	return -1;
 }
 
-/* The group comes by creation, since the parent may not chown. */
+/*
+ * The group comes by creation, since the parent may not chown.  Changing it is
+ * for the whole process, and libc aborts if a thread without the right is there.
+ */
 static int
 bind_as(int fd, const struct sockaddr_un *sun, unsigned int mode,
     unsigned int gid)
@@ -106,7 +109,7 @@ bind_as(int fd, const struct sockaddr_un *sun, unsigned int mode,
 }
 
 int
-rundir_listen(const char *path, unsigned int mode, unsigned int gid, char *why,
+rundir_bind(const char *path, unsigned int mode, unsigned int gid, char *why,
     size_t size)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -123,8 +126,7 @@ rundir_listen(const char *path, unsigned int mode, unsigned int gid, char *why,
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1 || bind_as(fd, &sun, mode, gid) == -1 ||
-	    listen(fd, 16) == -1) {
+	if (fd == -1 || bind_as(fd, &sun, mode, gid) == -1) {
 		snprintf(why, size, "%s: %s", path, strerror(errno));
 		if (fd != -1)
 			close(fd);

@@ -34,11 +34,14 @@ static int	bad_write, bad_sync;	/* which of them fails, from 1 */
 static int	bad_errno;
 static int	short_write;		/* write one octet less, once */
 static off_t	wrote_at[64];
+static int	untold;			/* descriptors that a failed sync of
+					 * another has yet to be told to, a mask */
+static void	(*during_write)(void);	/* called once */
 
 static void
 disk_well(void)
 {
-	writes = syncs = bad_write = bad_sync = short_write = 0;
+	writes = syncs = bad_write = bad_sync = short_write = untold = 0;
 }
 
 static void
@@ -59,6 +62,12 @@ __wrap_pwrite(int fd, const void *p, size_t len, off_t at)
 		errno = bad_errno;
 		return -1;
 	}
+	if (during_write != NULL) {
+		void (*f)(void) = during_write;
+
+		during_write = NULL;
+		f();
+	}
 	if (short_write) {
 		short_write = 0;
 		len--;
@@ -70,6 +79,12 @@ int
 __wrap_fdatasync(int fd)
 {
 	if (++syncs == bad_sync) {
+		errno = bad_errno;
+		untold = ~(1 << fd);
+		return -1;
+	}
+	if (untold & 1 << fd) {
+		untold &= ~(1 << fd);
 		errno = bad_errno;
 		return -1;
 	}
@@ -368,6 +383,9 @@ named(const char *what, const char *phrase, int error)
 static void
 test_file_kind(void)
 {
+	struct stat st;
+	int fd;
+
 	fresh(1);
 	must(fchmodat(ledger_dirfd, LEDGER_FILE, 0620, 0));
 	refused("group can write", "others can write it (mode 0620)");
@@ -391,8 +409,12 @@ test_file_kind(void)
 	named("directory", "Is a directory", EISDIR);
 	unlinkat(ledger_dirfd, LEDGER_FILE, AT_REMOVEDIR);
 	/* what a crash while it was made leaves is made anew */
-	close(openat(ledger_dirfd, LEDGER_NEW, O_WRONLY | O_CREAT, 0600));
+	fd = openat(ledger_dirfd, LEDGER_NEW, O_WRONLY | O_CREAT, 0600);
+	must(ftruncate(fd, 2 * SIZE));
+	close(fd);
 	fresh(1);
+	must(fstatat(ledger_dirfd, LEDGER_FILE, &st, 0));
+	is(st.st_size, SIZE, "what a crash left of another is not kept");
 	ok(faccessat(ledger_dirfd, LEDGER_NEW, F_OK, 0) == -1,
 	    "half a ledger.new is no obstacle");
 	unlinkat(ledger_dirfd, LEDGER_FILE, 0);
@@ -487,6 +509,7 @@ test_grow(void)
 	unsigned int i, good = 0;
 	struct ledger *l;
 	struct stat st;
+	off_t first;
 
 	fresh(0);
 	l = ledger_at(NOW);
@@ -508,9 +531,14 @@ test_grow(void)
 	disk_fails(0, 2, EIO);
 	is(ledger_raise(l, ledger_digest(65), 65, 1, NOW), -1,
 	    "the first header does not get out");
+	first = wrote_at[8];
 	disk_fails(0, 3, EIO);
 	is(ledger_raise(l, ledger_digest(65), 65, 1, NOW), -1,
 	    "the second header does not get out");
+	is(wrote_at[8], first, "... the first was tried again first");
+	disk_fails(0, 3, EIO);
+	is(ledger_raise(l, ledger_digest(65), 65, 1, NOW), -1, "nor does it");
+	is(wrote_at[8] + first, BLOCK, "... written before the first");
 	disk_fails(1, 0, ENOSPC);
 	is(ledger_raise(l, ledger_digest(65), 65, 1, NOW), -1,
 	    "no room once the header may count them");
@@ -551,6 +579,34 @@ test_grow(void)
 	l = ledger_at(NOW);
 	ok(l != NULL && ledger_keys(l) == 65, "... for good: %s", ledger_why);
 	ledger_close(l);
+}
+
+static struct ledger *growing;
+
+static void
+grow(void)
+{
+	is(ledger_raise(growing, ledger_digest(65), 65, 1, NOW), -1,
+	    "growing meets a bad disk while a job is out");
+}
+
+/* The kernel tells each open file once that it lost something. */
+static void
+test_grow_beside_job(void)
+{
+	unsigned int i;
+
+	fresh(0);
+	growing = ledger_at(NOW);
+	for (i = 1; i <= LEDGER_SLOTS; i++)
+		ledger_raise(growing, ledger_digest(i), i, 1, NOW);
+	disk_fails(0, 1, EIO);
+	during_write = grow;
+	is(ledger_commit(growing), EIO, "... the job is told of it, too");
+	is(ledger_get(growing, 1).durable, 0, "... and nothing is durable");
+	disk_well();
+	is(ledger_commit(growing), 0, "commit");
+	ledger_close(growing);
 }
 
 static void
@@ -880,6 +936,7 @@ main(void)
 	test_one_copy();
 	test_old_copy();
 	test_grow();
+	test_grow_beside_job();
 	test_forget();
 	test_keep();
 	test_twice();
