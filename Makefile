@@ -42,9 +42,10 @@ SHARED_HDRS = secd/addr.h secd/ipc.h secd/log.h secd/proc.h secd/request.h \
 CONF_OBJS = secd/conf.o secd/lex.o secd/macro.o secd/parse.o \
 	  secd/parse_iface.o secd/parse_sa.o secd/parse_value.o \
 	  secd/printconf.o
-PARENT_OBJS = secd/apply.o ${CONF_OBJS} secd/device.o secd/grant.o \
-	  secd/ledger.o secd/ledger_file.o secd/ledger_sync.o secd/parent.o \
-	  secd/rundir.o secd/secd.o secd/state.o
+PARENT_OBJS = secd/apply.o secd/ask.o secd/children.o ${CONF_OBJS} \
+	  secd/device.o secd/grant.o secd/ledger.o secd/ledger_file.o \
+	  secd/ledger_sync.o secd/parent.o secd/rundir.o secd/secd.o \
+	  secd/state.o
 PARENT_HDRS = secd/conf.h secd/ledger.h secd/ledger_file.h secd/lex.h \
 	  secd/parent.h secd/parse.h secd/state.h
 

@@ -32,44 +32,15 @@
 #include "secd/sys/sys.h"
 
 #define QUIT_S		5	/* the engine's last words may take this long */
-#define LINES_MAX	200	/* of a child's log in LOG_INTERVAL seconds */
 
-struct child {
-	enum role	 role;
-	const char	*title;
-	pid_t		 pid;		/* 0: none */
-	struct ipc	*ipc;
-	int		 ready;
-	int		 logfd;
-	struct event	*logev;
-	char		 line[LOG_LINE_MAX];
-	size_t		 linelen;
-	unsigned int	 lines;		/* relayed in this interval */
-	time_t		 lines_since;
-};
+struct parent		 parent;
 
-/* Who waits for the change that is being applied. */
-struct waiter {
-	struct ipc	*ipc;		/* NULL: a signal, or the start */
-	uint32_t	 id;
-	int		 starting;
-	int		 notify;	/* tell the service manager */
-	int		 silent;	/* the log has it already */
-};
-
-static struct parent_opts	 opts;
-static struct event_base	*base;
-static struct child	 control = { .role = ROLE_CONTROL, .title = "control" };
-static struct child	 engine = { .role = ROLE_ENGINE, .title = "engine" };
-static char		*statedir, *emptydir, *sockpath;
+static struct event_base *base;
+static char		*emptydir, *sockpath;
 static const char	*restricted;	/* the other socket's path, or NULL */
 static int		 sockfd = -1, restrictedfd = -1;
-static unsigned int	 lost;		/* 1 << enum sys_lost */
-static time_t		 started;
 static int		 startfd = -1;	/* the foreground waits for a word */
 static struct conf	*first;		/* read before the children start */
-static struct waiter	 waiter;
-static int		 reload_again;
 static int		 quitting, quit_destroys;
 
 struct ipc *
@@ -79,24 +50,6 @@ parent_engine(void)
 }
 
 /* --- the end --- */
-
-static void
-reap(struct child *c)
-{
-	int i;
-
-	if (c->pid == 0)
-		return;
-	for (i = 0; i < 100; i++) {
-		if (waitpid(c->pid, NULL, WNOHANG) != 0)
-			return;
-		poll(NULL, 0, 10);
-	}
-	if (sys_priv(SYS_PRIV_KILL) == 0)
-		kill(c->pid, SIGKILL);
-	sys_priv(0);
-	waitpid(c->pid, NULL, 0);
-}
 
 /* Also at any other exit, while the directory is still locked. */
 static void
@@ -128,10 +81,7 @@ finish(int status)
 	rundir_release();
 	if (status == 0)
 		log_info("stopped");
-	ipc_free(engine.ipc);
-	ipc_free(control.ipc);
-	reap(&engine);
-	reap(&control);
+	children_end();
 	exit(status);
 }
 
@@ -145,8 +95,8 @@ quit_late(evutil_socket_t fd, short what, void *arg)
 	finish(1);
 }
 
-static void
-quit(int destroy)
+void
+parent_quit(int destroy)
 {
 	static const struct timeval tv = { QUIT_S, 0 };
 
@@ -161,310 +111,6 @@ quit(int destroy)
 	event_base_once(base, -1, EV_TIMEOUT, quit_late, NULL, &tv);
 }
 
-/* --- configuration changes --- */
-
-static void
-waiter_answer(int error, const char *text)
-{
-	struct waiter w = waiter;
-
-	memset(&waiter, 0, sizeof(waiter));
-	if (w.notify)
-		sys_notify("READY=1");
-	if (w.ipc != NULL)
-		ipc_result(w.ipc, w.id, error, "%s", text);
-	else if (error != 0 && !w.silent)
-		log_warnx("%s", text);
-}
-
-static void	start_serving(void);
-
-static void
-applied(int error, const char *text, void *arg)
-{
-	int starting = waiter.starting;
-
-	(void)arg;
-	if (starting && error != 0)
-		fatalx("%s", text);
-	if (waiter.notify) {
-		if (error == 0)
-			log_info("configuration reloaded");
-		else
-			log_warnx("configuration not reloaded, the old one "
-			    "stays");
-	}
-	waiter_answer(error, text);
-	if (starting)
-		start_serving();
-	if (reload_again && !apply_busy()) {
-		reload_again = 0;
-		raise(SIGHUP);
-	}
-}
-
-/* Those made by secctl stay, unless the file now has one of their name. */
-static void
-add_dynamic(struct conf *c)
-{
-	struct state_dev *rec, *next;
-
-	for (rec = TAILQ_FIRST(device_records()); rec != NULL; rec = next) {
-		next = TAILQ_NEXT(rec, entry);
-		if (conf_find(c, rec->conf.name) != NULL)
-			continue;
-		if (rec->conf.dynamic)
-			conf_add(c, &rec->conf);
-		else if (device_find(rec->conf.name) == NULL) {
-			log_info("%s: no longer in secd.conf, removed",
-			    rec->conf.name);
-			device_forget(rec);
-		}
-	}
-}
-
-static int
-differs(const char *a, const char *b)
-{
-	return (a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0);
-}
-
-/* Parse the file again; NULL with the first complaint, all are logged. */
-static struct conf *
-reparse(char *why, size_t size)
-{
-	const struct conf *now = apply_current();
-	struct conf *c;
-	char *text = NULL, *line, *rest;
-	size_t len;
-	FILE *err;
-
-	if ((err = open_memstream(&text, &len)) == NULL)
-		fatal("reload");
-	c = conf_parse(opts.confpath, err);
-	if (c != NULL && conf_check_keyfiles(c, 0, err) == -1) {
-		conf_free(c);
-		c = NULL;
-	}
-	if (c != NULL && (differs(c->statedir, now->statedir) ||
-	    differs(c->restricted, now->restricted))) {
-		fprintf(err, "%s: state directory and socket cannot change "
-		    "while secd runs; restart it\n", opts.confpath);
-		conf_free(c);
-		c = NULL;
-	}
-	fclose(err);
-	strlcpy(why, "configuration refused", size);
-	for (rest = text; (line = strsep(&rest, "\n")) != NULL;) {
-		if (*line == '\0')
-			continue;
-		if (line == text)
-			strlcpy(why, line, size);
-		log_warnx("%s", line);
-	}
-	free(text);
-	return c;
-}
-
-static void
-reload(struct ipc *ipc, uint32_t id)
-{
-	char why[IPC_TEXTLEN], ready[64];
-	struct timespec ts;
-	struct conf *c;
-
-	if (apply_busy() || apply_current() == NULL) {
-		if (ipc != NULL)
-			ipc_result(ipc, id, EBUSY, "another change is under "
-			    "way; try again");
-		else
-			reload_again = 1;
-		return;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	snprintf(ready, sizeof(ready), "RELOADING=1\nMONOTONIC_USEC=%lld",
-	    (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
-	sys_notify(ready);
-	waiter = (struct waiter){ .ipc = ipc, .id = id, .notify = 1 };
-	if ((c = reparse(why, sizeof(why))) == NULL) {
-		log_warnx("configuration not reloaded, the old one stays");
-		if (ipc == NULL)
-			waiter.silent = 1;
-		waiter_answer(EINVAL, why);
-		return;
-	}
-	add_dynamic(c);
-	apply_start(c, 0, applied, NULL);
-}
-
-/* --- what control may ask --- */
-
-static int
-busy(struct ipc *ipc, uint32_t id)
-{
-	if (!apply_busy())
-		return 0;
-	ipc_result(ipc, id, EBUSY, "another change is under way; try again");
-	return 1;
-}
-
-static void
-ask_create(struct ipc *ipc, struct ipc_msg *m)
-{
-	struct iface_conf *ic = (struct iface_conf *)m->body;
-	const char *why = iface_conf_check(ic);
-	struct conf *c;
-
-	if (why != NULL) {
-		ipc_result(ipc, m->hdr.id, EINVAL, "%s", why);
-		return;
-	}
-	if (busy(ipc, m->hdr.id))
-		return;
-	if (conf_find(apply_current(), ic->name) != NULL) {
-		ipc_result(ipc, m->hdr.id, EEXIST, "%s: exists already",
-		    ic->name);
-		return;
-	}
-	ic->dynamic = 1;
-	c = apply_copy();
-	conf_add(c, ic);
-	waiter = (struct waiter){ .ipc = ipc, .id = m->hdr.id };
-	apply_start(c, 1, applied, NULL);
-}
-
-/* The device a message names, or NULL after refusing. */
-static struct device *
-named(struct ipc *ipc, struct ipc_msg *m)
-{
-	const char *name = ((struct msg_name *)m->body)->name;
-	struct device *d;
-
-	if (!text_ok(name, IFACE_NAMELEN) || !iface_name_ok(name)) {
-		ipc_result(ipc, m->hdr.id, EINVAL, "interface name is not sec "
-		    "and a number");
-		return NULL;
-	}
-	if ((d = device_find(name)) == NULL)
-		ipc_result(ipc, m->hdr.id, ENXIO, "%s: no such interface; "
-		    "'secctl show' lists them", name);
-	return d;
-}
-
-static void
-ask_destroy(struct ipc *ipc, struct ipc_msg *m)
-{
-	struct device *d = named(ipc, m);
-	struct conf *c;
-
-	if (d == NULL || busy(ipc, m->hdr.id))
-		return;
-	c = apply_copy();
-	conf_remove(c, conf_find(c, d->rec->conf.name));
-	waiter = (struct waiter){ .ipc = ipc, .id = m->hdr.id };
-	apply_start(c, 1, applied, NULL);
-}
-
-static void
-ask_up_down(struct ipc *ipc, struct ipc_msg *m)
-{
-	struct device *d = named(ipc, m);
-	int up = m->hdr.type == MSG_IFACE_UP;
-
-	if (d == NULL)
-		return;
-	if (device_set_up(d, up) == -1)
-		ipc_result(ipc, m->hdr.id, errno, "%s: %s",
-		    d->rec->conf.name, strerror(errno));
-	else {
-		log_info("%s: set %s", d->rec->conf.name, up ? "up" : "down");
-		ipc_result(ipc, m->hdr.id, 0, "%s", "");
-	}
-}
-
-static void
-ask_device(struct ipc *ipc, struct ipc_msg *m)
-{
-	struct device *d = named(ipc, m);
-	struct msg_device md;
-
-	if (d == NULL)
-		return;
-	device_show(d, &md);
-	ipc_send(ipc, MSG_DEVICE, m->hdr.id, -1, &md, sizeof(md));
-}
-
-static void
-fill_proc(struct msg_process *p, const char *title, pid_t pid, uid_t uid)
-{
-	strlcpy(p->procs[p->nprocs].title, title,
-	    sizeof(p->procs[0].title));
-	p->procs[p->nprocs].pid = pid;
-	p->procs[p->nprocs].uid = uid;
-	p->nprocs++;
-}
-
-static uid_t
-child_uid(void)
-{
-	const struct passwd *pw = getpwnam(SECD_USER);
-
-	return (lost & 1U << SYS_LOST_UID) || pw == NULL ? geteuid() :
-	    pw->pw_uid;
-}
-
-static void
-ask_process(struct ipc *ipc, struct ipc_msg *m)
-{
-	static struct msg_process p;
-	const struct device *d;
-	unsigned int i, mask = lost;
-
-	TAILQ_FOREACH(d, device_all(), entry)
-		if (d->forced)
-			mask |= 1U << SYS_LOST_FAILCLOSED;
-	memset(&p, 0, sizeof(p));
-	strlcpy(p.version, SECD_VERSION, sizeof(p.version));
-	strlcpy(p.confpath, opts.confpath, sizeof(p.confpath));
-	strlcpy(p.rundir, opts.rundir, sizeof(p.rundir));
-	strlcpy(p.statedir, statedir, sizeof(p.statedir));
-	p.started = started;
-	fill_proc(&p, "parent", getpid(), getuid());
-	fill_proc(&p, control.title, control.pid, child_uid());
-	fill_proc(&p, engine.title, engine.pid, child_uid());
-	for (i = 0; i < SYS_LOST_MAX && p.nlost < IPC_NLOST; i++)
-		if (mask & 1U << i)
-			strlcpy(p.lost[p.nlost++], sys_lost_text(i),
-			    sizeof(p.lost[0]));
-	ipc_send(ipc, MSG_PROCESS, m->hdr.id, -1, &p, sizeof(p));
-}
-
-static void
-ask_reload(struct ipc *ipc, struct ipc_msg *m)
-{
-	reload(ipc, m->hdr.id);
-}
-
-static void
-ask_log(struct ipc *ipc, struct ipc_msg *m)
-{
-	struct msg_verbose v = { .verbose = m->hdr.type == MSG_LOG_VERBOSE };
-
-	log_set_verbose((int)v.verbose);
-	ipc_send(engine.ipc, MSG_VERBOSE, 0, -1, &v, sizeof(v));
-	ipc_send(control.ipc, MSG_VERBOSE, 0, -1, &v, sizeof(v));
-	ipc_result(ipc, m->hdr.id, 0, "%s", "");
-}
-
-static void
-ask_stop(struct ipc *ipc, struct ipc_msg *m)
-{
-	ipc_result(ipc, m->hdr.id, 0, "%s", "");
-	log_info("stopping%s", m->hdr.type == MSG_STOP ? "" :
-	    ", devices are removed");
-	quit(m->hdr.type == MSG_STOP_DESTROY);
-}
-
 /* --- what a child may tell --- */
 
 static void	children_ready(void);
@@ -477,7 +123,7 @@ say_ready(struct child *c, struct ipc_msg *m)
 	if (c->ready)
 		return;
 	c->ready = 1;
-	lost |= r->lost & ((1U << SYS_LOST_MAX) - 1);
+	parent.lost |= r->lost & ((1U << SYS_LOST_MAX) - 1);
 	if (engine.ready && control.ready)
 		children_ready();
 }
@@ -589,103 +235,14 @@ child_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 	ipc_result(ipc, m->hdr.id, EPERM, "refused");
 }
 
-/* --- children --- */
-
-/* Whole lines of a child's standard error; a flood of them is cut. */
-static void
-relay_line(struct child *c)
-{
-	time_t now = time(NULL);
-
-	c->line[c->linelen] = '\0';
-	c->linelen = 0;
-	if (now - c->lines_since >= LOG_INTERVAL || now < c->lines_since) {
-		c->lines_since = now;
-		c->lines = 0;
-	}
-	if (++c->lines == LINES_MAX)
-		log_warnx("%s: more lines than %d in %d s: the rest is lost",
-		    c->title, LINES_MAX, LOG_INTERVAL);
-	if (c->lines < LINES_MAX)
-		log_relay(c->title, c->line);
-}
-
-/* Read once; -1 when there is nothing more, now or for ever. */
-static int
-read_lines(struct child *c)
-{
-	char buf[1024];
-	ssize_t i, n;
-
-	n = read(c->logfd, buf, sizeof(buf));
-	if (n == 0)
-		event_del(c->logev);
-	for (i = 0; i < n; i++) {
-		if (buf[i] != '\n' && c->linelen < sizeof(c->line) - 1)
-			c->line[c->linelen++] = buf[i];
-		else
-			relay_line(c);
-	}
-	return n > 0 ? 0 : -1;
-}
-
-static void
-child_writes(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	read_lines(arg);
-}
-
-/* Say how a child ended; 0 if it went of its own accord, after another. */
-static int
-autopsy(const struct child *c, int st)
-{
-	if (WIFSIGNALED(st))
-		log_warnx("%s was killed by signal %d (%s); secd ends",
-		    c->title, WTERMSIG(st), strsignal(WTERMSIG(st)));
-	else if (WEXITSTATUS(st) != 0)
-		log_warnx("%s ended with status %d; secd ends", c->title,
-		    WEXITSTATUS(st));
-	else
-		return 0;
-	return 1;
-}
-
-/*
- * A child is gone, or its channel is.  When one dies the other ends as well:
- * wait a moment for the one that has something to tell.
- */
-static void __attribute__((noreturn))
-child_lost(const struct child *first_seen)
-{
-	struct child *both[] = { &engine, &control };
-	int i, st, told = 0;
-
-	for (i = 0; i < 200 && !told && !quitting; i++) {
-		struct child *c = both[i % 2];
-
-		if (c->pid != 0 && waitpid(c->pid, &st, WNOHANG) == c->pid) {
-			c->pid = 0;
-			told = autopsy(c, st);
-		}
-		if (!told)
-			poll(NULL, 0, 5);
-	}
-	/* their last words */
-	while (read_lines(&engine) == 0 || read_lines(&control) == 0)
-		;
-	if (!told && !quitting)
-		log_warnx("%s: its channel closed; secd ends",
-		    first_seen->title);
-	finish(quitting ? 0 : 1);
-}
-
 static void
 child_closed(struct ipc *ipc, void *arg)
 {
 	(void)ipc;
-	child_lost(arg);
+	if (quitting)
+		finish(0);
+	children_lost(arg);
+	finish(1);
 }
 
 static void
@@ -694,24 +251,7 @@ child_died(evutil_socket_t sig, short what, void *arg)
 	(void)sig;
 	(void)what;
 	(void)arg;
-	child_lost(&engine);
-}
-
-static void
-child_start(struct child *c, int selffd)
-{
-	struct proc_child pc;
-
-	if (proc_spawn(c->role, selffd, emptydir, opts.verbose, &pc) == -1)
-		fatal("start %s", c->title);
-	c->pid = pc.pid;
-	c->logfd = pc.log;
-	c->ipc = ipc_new(base, pc.channel, child_message, child_closed, c);
-	c->logev = event_new(base, pc.log, EV_READ | EV_PERSIST, child_writes,
-	    c);
-	if (c->ipc == NULL || c->logev == NULL ||
-	    event_add(c->logev, NULL) == -1)
-		fatal("start %s", c->title);
+	child_closed(NULL, &engine);
 }
 
 /* --- start, in order --- */
@@ -761,7 +301,7 @@ children_ready(void)
 	int sp[2];
 
 	for (i = 0; i < SYS_LOST_MAX; i++)
-		if (lost & 1U << i)
+		if (parent.lost & 1U << i)
 			log_warnx("protection lost: %s", sys_lost_text(i));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp) == -1 ||
 	    ipc_send(engine.ipc, MSG_CHANNEL, 0, sp[0], NULL, 0) == -1 ||
@@ -772,9 +312,7 @@ children_ready(void)
 	hand_wire(AF_INET);
 	hand_wire(AF_INET6);
 
-	waiter = (struct waiter){ .starting = 1 };
-	add_dynamic(first);
-	apply_start(first, 0, applied, NULL);
+	ask_start(first);
 }
 
 /* Clients may come: control takes them from here on. */
@@ -789,8 +327,8 @@ hand_listener(int fd, uint32_t show_only)
 	close(fd);
 }
 
-static void
-start_serving(void)
+void
+parent_serves(void)
 {
 	hand_listener(sockfd, 0);
 	if (restricted != NULL)
@@ -846,12 +384,12 @@ signalled(evutil_socket_t sig, short what, void *arg)
 	(void)arg;
 	switch (sig) {
 	case SIGHUP:
-		reload(NULL, 0);
+		ask_hangup();
 		break;
 	case SIGINT:
 	case SIGTERM:
 		log_info("signal %d, stopping", (int)sig);
-		quit(0);
+		parent_quit(0);
 		break;
 	}
 }
@@ -868,30 +406,24 @@ on_signal(int sig, event_callback_fn cb)
 static void
 take_directories(const struct conf *c)
 {
+	const char *run = parent.opts.rundir;
 	const char *state = c->statedir != NULL ? c->statedir : sys_statedir;
 	char why[512];
 	int rundir, statefd;
 
-	if ((statedir = strdup(state)) == NULL ||
-	    asprintf(&sockpath, "%s/%s", opts.rundir, SECD_SOCKET) == -1 ||
-	    asprintf(&emptydir, "%s/%s", opts.rundir, SECD_EMPTY) == -1)
+	if ((parent.statedir = strdup(state)) == NULL ||
+	    asprintf(&sockpath, "%s/%s", run, SECD_SOCKET) == -1 ||
+	    asprintf(&emptydir, "%s/%s", run, SECD_EMPTY) == -1)
 		fatal("start");
-	rundir = rundir_open(opts.rundir, 0755, why, sizeof(why));
-	if (rundir == -1)
-		goto fail;
-	if (mkdirat(rundir, SECD_EMPTY, 0555) == -1 && errno != EEXIST) {
-		snprintf(why, sizeof(why), "%s: %s", emptydir,
-		    strerror(errno));
-		goto fail;
-	}
-	if ((statefd = rundir_open(statedir, 0700, why, sizeof(why))) == -1 ||
-	    device_init(statefd, statedir, why, sizeof(why)) == -1 ||
-	    grant_init(statefd, statedir, why, sizeof(why)) == -1)
-		goto fail;
-	return;
-
- fail:
-	fatalx("%s", why);
+	if ((rundir = rundir_open(run, 0755, why, sizeof(why))) == -1)
+		fatalx("%s", why);
+	if (mkdirat(rundir, SECD_EMPTY, 0555) == -1 && errno != EEXIST)
+		fatal("%s", emptydir);
+	statefd = rundir_open(state, 0700, why, sizeof(why));
+	if (statefd == -1 ||
+	    device_init(statefd, state, why, sizeof(why)) == -1 ||
+	    grant_init(statefd, state, why, sizeof(why)) == -1)
+		fatalx("%s", why);
 }
 
 static void
@@ -924,23 +456,23 @@ parent_main(const struct parent_opts *po)
 	char why[512];
 	int selffd;
 
-	opts = *po;
+	parent.opts = *po;
 	log_init("secd", LOG_TO_STDERR);
-	log_set_verbose(opts.verbose);
+	log_set_verbose(parent.opts.verbose);
 	if (geteuid() != 0)
 		fatalx("must be started as root: it opens tun devices and raw "
 		    "sockets");
 	if (getpwnam(SECD_USER) == NULL)
 		fatalx("there is no user %s to run as; 'make deps' or the "
 		    "package makes it", SECD_USER);
-	if ((first = conf_parse(opts.confpath, stderr)) == NULL ||
+	if ((first = conf_parse(parent.opts.confpath, stderr)) == NULL ||
 	    conf_check_keyfiles(first, 0, stderr) == -1)
 		return 1;
-	if (!opts.foreground)
+	if (!parent.opts.foreground)
 		detach();
 	setproctitle("parent");
 	signal(SIGPIPE, SIG_IGN);
-	time(&started);
+	time(&parent.started);
 	if ((selffd = sys_self_open()) == -1)
 		fatal("the program's own file");
 	take_directories(first);
@@ -953,8 +485,10 @@ parent_main(const struct parent_opts *po)
 	on_signal(SIGHUP, signalled);
 	on_signal(SIGINT, signalled);
 	on_signal(SIGTERM, signalled);
-	child_start(&control, selffd);
-	child_start(&engine, selffd);
+	child_start(&control, base, selffd, emptydir, parent.opts.verbose,
+	    child_message, child_closed);
+	child_start(&engine, base, selffd, emptydir, parent.opts.verbose,
+	    child_message, child_closed);
 	grant_start(base);
 	/* children_ready() goes on */
 	event_base_dispatch(base);

@@ -11,9 +11,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "secd/conf.h"
 #include "secd/ipc.h"
+#include "secd/log.h"
+#include "secd/proc.h"
 #include "secd/state.h"
 
 struct parent_opts {
@@ -23,11 +26,61 @@ struct parent_opts {
 	int		 verbose;
 };
 
-/* --- parent.c --- */
+/* --- parent.c: start, end, and what each child may ask --- */
+
+extern struct parent {			/* what it tells of itself */
+	struct parent_opts opts;
+	char		*statedir;
+	time_t		 started;
+	unsigned int	 lost;		/* 1 << enum sys_lost */
+} parent;
 
 int	parent_main(const struct parent_opts *);	/* exit status */
 /* The engine, for apply.c. */
 struct ipc *parent_engine(void);
+/* The first configuration works: let clients in. */
+void	parent_serves(void);
+/* End as soon as the engine has said what it owes; perhaps without devices. */
+void	parent_quit(int destroy);
+
+/* --- children.c --- */
+
+struct child {
+	enum role	 role;
+	const char	*title;
+	pid_t		 pid;		/* 0: none */
+	struct ipc	*ipc;
+	int		 ready;
+	int		 logfd;
+	struct event	*logev;
+	char		 line[LOG_LINE_MAX];
+	size_t		 linelen;
+	unsigned int	 lines;		/* relayed in this interval */
+	time_t		 lines_since;
+};
+
+extern struct child control, engine;
+
+/* Start one; fatal if that fails.  Its messages come with it as argument. */
+void	child_start(struct child *, struct event_base *, int selffd,
+	    const char *emptydir, int verbose, ipc_cb, ipc_closed_cb);
+/* One is gone, or its channel is: say which, and how. */
+void	children_lost(const struct child *first_seen);
+/* Close their channels, which ends them, and wait until they are gone. */
+void	children_end(void);
+
+/* --- ask.c: on behalf of control (a message), a signal, the start --- */
+
+void	ask_start(struct conf *first);	/* taken over */
+void	ask_hangup(void);
+void	ask_create(struct ipc *, struct ipc_msg *);
+void	ask_destroy(struct ipc *, struct ipc_msg *);
+void	ask_up_down(struct ipc *, struct ipc_msg *);
+void	ask_device(struct ipc *, struct ipc_msg *);
+void	ask_process(struct ipc *, struct ipc_msg *);
+void	ask_reload(struct ipc *, struct ipc_msg *);
+void	ask_log(struct ipc *, struct ipc_msg *);
+void	ask_stop(struct ipc *, struct ipc_msg *);
 
 /* --- rundir.c: the run and state directories --- */
 

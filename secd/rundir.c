@@ -85,7 +85,7 @@ rundir_open(const char *path, unsigned int mode, char *why, size_t size)
 
 /*
  * The group comes by creation, since the parent may not chown.  Changing it is
- * for the whole process, and libc aborts if a thread without the right is there.
+ * for all threads, and libc aborts if one of them has not got the right.
  */
 static int
 bind_as(int fd, const struct sockaddr_un *sun, unsigned int mode,
