@@ -47,18 +47,19 @@ tests/net/hostile_engine: tests/net/hostile.c ${SECD_OBJS} libesp/libesp.a
 FUZZ_CORE_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer ${WARN} -I. \
 	  ${OS_CPPFLAGS} -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all
+FUZZ_CORE_HDRS = tests/fuzz/play.h ${SHARED_HDRS}
 FUZZ_CORE_SRCS = secd/ipc.c secd/log.c ${FORM_OBJS:.o=.c}
 FUZZ_ENGINE_SRCS = ${ENGINE_OBJS:.o=.c} ${DATA_OBJS:.o=.c} \
 	  ${ESP_OBJS:.o=.c} secd/sys/sock_${OS}.c secd/sys/tun_${OS}.c
 
 tests/fuzz/fuzz_control: tests/fuzz/fuzz_control.c secd/control/control.c \
-	  ${FUZZ_CORE_SRCS} ${SHARED_HDRS}
+	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS}
 	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_control.c \
 	    secd/control/control.c ${FUZZ_CORE_SRCS} -levent_core ${OS_LIBS} \
 	    -lpthread
 
 tests/fuzz/fuzz_engine: tests/fuzz/fuzz_engine.c ${FUZZ_ENGINE_SRCS} \
-	  ${FUZZ_CORE_SRCS} ${ENGINE_HDRS} ${DATA_HDRS} ${SHARED_HDRS}
+	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS} ${ENGINE_HDRS} ${DATA_HDRS}
 	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_engine.c \
 	    ${FUZZ_ENGINE_SRCS} ${FUZZ_CORE_SRCS} -levent_core -lcrypto \
 	    ${OS_LIBS} -lpthread

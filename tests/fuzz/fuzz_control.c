@@ -21,42 +21,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "secd/ipc.h"
-#include "secd/log.h"
-#include "secd/proc.h"
+#include "tests/fuzz/play.h"
 
 static int		parent_fd, engine_fd, client_fd = -1;
-static size_t		lens[MSG_MAX];
 static struct sockaddr_un sun = { .sun_family = AF_UNIX };
-
-int	LLVMFuzzerInitialize(int *, char ***);
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-/* Control's confinement is not what is fuzzed here. */
-void
-proc_confine(enum role role, const struct role_args *args, unsigned int *lost)
-{
-	(void)role;
-	(void)args;
-	*lost = 0;
-	log_init("control", LOG_TO_PARENT);
-}
-
-void
-proc_filter(enum role role, unsigned int *lost)
-{
-	(void)role;
-	(void)lost;
-}
-
-static void
-require(int good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "fuzz_control: %s\n", what);
-	abort();
-}
 
 static void *
 run(void *arg)
@@ -66,26 +34,6 @@ run(void *arg)
 	(void)arg;
 	control_main(&args);
 	return NULL;
-}
-
-static void
-send_fd(enum msg_type type, const void *b, size_t len, int fd)
-{
-	struct ipc_hdr hdr = { .version = IPC_VERSION, .type = type,
-	    .len = (uint32_t)len };
-	union {
-		struct cmsghdr	hdr;
-		uint8_t		buf[CMSG_SPACE(sizeof(int))];
-	} c = { .hdr = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-	    .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct iovec iov[2] = { { &hdr, sizeof(hdr) },
-	    { (void *)(uintptr_t)b, len } };
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2,
-	    .msg_control = &c, .msg_controllen = sizeof(c) };
-
-	memcpy(CMSG_DATA(&c.hdr), &fd, sizeof(fd));
-	require(sendmsg(parent_fd, &mh, 0) > 0, "message to control");
-	close(fd);
 }
 
 /* The parent or the engine: refuses everything, but looks at it. */
@@ -143,29 +91,21 @@ int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct msg_listen ml = { .restricted = 0 };
-	struct ipc_hdr h = { .version = IPC_VERSION };
+	struct ipc_hdr h;
 	uint8_t in[IPC_BODY_MAX];
-	int p[2], e[2], lfd;
+	int e[2], lfd;
 	pthread_t t;
 
 	(void)argc;
 	(void)argv;
-	for (h.type = 1; h.type < MSG_MAX; h.type++) {
-		for (h.len = 0; h.len < IPC_BODY_MAX; h.len++)
-			if (ipc_check(&h) == 0)
-				break;
-		lens[h.type] = h.len;
-	}
-	require(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p) == 0 &&
-	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, e) == 0, "sockets");
-	parent_fd = dup2(p[0], 100);
-	engine_fd = dup2(e[0], 101);
-	require(dup2(p[1], 102) == 102 && dup2(102, FD_PARENT) == FD_PARENT,
-	    "sockets");
+	play_lengths();
+	parent_fd = play_parent();
+	require(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, e) == 0, "sockets");
+	engine_fd = e[0];
 	require(pthread_create(&t, NULL, run, NULL) == 0, "thread");
 	require(ipc_read(parent_fd, &h, in, sizeof(in)) == 0 &&
 	    h.type == MSG_READY, "control starts");
-	send_fd(MSG_CHANNEL, NULL, 0, e[1]);
+	play_send_fd(parent_fd, MSG_CHANNEL, NULL, 0, e[1]);
 	snprintf(sun.sun_path + 1, sizeof(sun.sun_path) - 1,
 	    "secd-fuzz-%d", (int)getpid());
 	lfd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
@@ -173,7 +113,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	    sizeof(sun)) == 0 && listen(lfd, 8) == 0, "listen");
 	/* who is not root is let in by the other door */
 	ml.restricted = getuid() != 0;
-	send_fd(MSG_LISTEN, &ml, sizeof(ml), lfd);
+	play_send_fd(parent_fd, MSG_LISTEN, &ml, sizeof(ml), lfd);
 	reconnect();
 	return 0;
 }

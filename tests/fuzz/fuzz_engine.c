@@ -20,14 +20,11 @@
 #include <unistd.h>
 
 #include "libesp/esp.h"
-#include "secd/ipc.h"
-#include "secd/log.h"
-#include "secd/proc.h"
+#include "tests/fuzz/play.h"
 
 #define KEY_OCTET	0xa7	/* repeated: never a plausible counter */
 
 static int	parent_fd, control_fd;
-static size_t	lens[MSG_MAX];
 static union {
 	uint8_t		octets[IPC_BODY_MAX];
 	struct sa_request sa;
@@ -35,35 +32,6 @@ static union {
 	struct msg_cursor cursor;
 	struct msg_name	name;
 } body;
-
-int	LLVMFuzzerInitialize(int *, char ***);
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-/* The engine's confinement is not what is fuzzed here. */
-void
-proc_confine(enum role role, const struct role_args *args, unsigned int *lost)
-{
-	(void)role;
-	(void)args;
-	*lost = 0;
-	log_init("engine", LOG_TO_PARENT);
-}
-
-void
-proc_filter(enum role role, unsigned int *lost)
-{
-	(void)role;
-	(void)lost;
-}
-
-static void
-require(int good, const char *what)
-{
-	if (good)
-		return;
-	fprintf(stderr, "fuzz_engine: %s\n", what);
-	abort();
-}
 
 static void *
 run(void *arg)
@@ -75,29 +43,9 @@ run(void *arg)
 	return NULL;
 }
 
-static void
-send_fd(enum msg_type type, const void *b, size_t len, int fd)
-{
-	struct ipc_hdr hdr = { .version = IPC_VERSION, .type = type,
-	    .len = (uint32_t)len };
-	union {
-		struct cmsghdr	hdr;
-		uint8_t		buf[CMSG_SPACE(sizeof(int))];
-	} c = { .hdr = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-	    .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct iovec iov[2] = { { &hdr, sizeof(hdr) },
-	    { (void *)(uintptr_t)b, len } };
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2,
-	    .msg_control = &c, .msg_controllen = sizeof(c) };
-
-	memcpy(CMSG_DATA(&c.hdr), &fd, sizeof(fd));
-	require(sendmsg(parent_fd, &mh, 0) > 0, "message to the engine");
-	close(fd);
-}
-
 /* As the ledger would: everything is granted. */
 static void
-play_parent(void)
+answer_parent(void)
 {
 	static uint8_t in[IPC_BODY_MAX];
 	const struct msg_reserve *r = (struct msg_reserve *)in;
@@ -143,7 +91,7 @@ wait_answer(uint32_t id)
 			;
 		require(n > 0, "no answer");
 		if (pfd[0].revents)
-			play_parent();
+			answer_parent();
 		if (pfd[1].revents)
 			break;
 	}
@@ -192,49 +140,30 @@ fill_valid(enum msg_type type)
 	}
 }
 
-static void
-find_lengths(void)
-{
-	struct ipc_hdr h = { .version = IPC_VERSION };
-	unsigned int t;
-
-	for (t = 1; t < MSG_MAX; t++) {
-		h.type = (uint16_t)t;
-		for (h.len = 0; h.len < IPC_BODY_MAX; h.len++)
-			if (ipc_check(&h) == 0)
-				break;
-		lens[t] = h.len;
-	}
-}
-
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static struct msg_conf_iface mi;
 	uint8_t in[IPC_BODY_MAX];
 	struct ipc_hdr hdr;
-	int p[2], c[2], tun[2];
+	int c[2], tun[2];
 	pthread_t t;
 
 	(void)argc;
 	(void)argv;
-	find_lengths();
-	require(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p) == 0 &&
-	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, c) == 0 &&
+	play_lengths();
+	parent_fd = play_parent();
+	require(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, c) == 0 &&
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, tun) == 0,
 	    "sockets");
-	/* high numbers out of the way of the one the engine expects */
-	parent_fd = dup2(p[0], 100);
-	control_fd = dup2(c[0], 101);
-	require(dup2(p[1], 102) == 102 && dup2(102, FD_PARENT) == FD_PARENT,
-	    "sockets");
+	control_fd = c[0];
 	require(pthread_create(&t, NULL, run, NULL) == 0, "thread");
 	require(ipc_read(parent_fd, &hdr, in, sizeof(in)) == 0 &&
 	    hdr.type == MSG_READY, "engine starts");
-	send_fd(MSG_CHANNEL, NULL, 0, c[1]);
+	play_send_fd(parent_fd, MSG_CHANNEL, NULL, 0, c[1]);
 	require(ipc_write(parent_fd, MSG_CONF_BEGIN, 0, NULL, 0) == 0, "conf");
 	iface_conf_init(&mi.conf, "sec0");
-	send_fd(MSG_CONF_IFACE, &mi, sizeof(mi), tun[1]);
+	play_send_fd(parent_fd, MSG_CONF_IFACE, &mi, sizeof(mi), tun[1]);
 	require(ipc_write(parent_fd, MSG_CONF_END, 0, NULL, 0) == 0, "conf");
 	require(ipc_read(parent_fd, &hdr, in, sizeof(in)) == 0 &&
 	    hdr.type == MSG_CONF_DONE && ((struct msg_conf_done *)in)->error ==
