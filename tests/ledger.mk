@@ -37,6 +37,3 @@ tests/unit/ledger_kill_test: tests/unit/ledger_kill_test.c ${LEDGER_OBJS} \
 
 ${LEDGER_HOOK}: tests/lib/hook_ledger.c secd/ipc.h secd/ledger.h
 	${CC} ${ALL_CFLAGS} -fPIC -shared -o $@ tests/lib/hook_ledger.c -ldl
-
-clean-ledger-tests:
-	rm -f ${UNIT_LEDGER_TESTS} ${LEDGER_HOOK}

@@ -28,7 +28,7 @@ static inline void
 ledger_dir_end(void)
 {
 	static const char *const names[] = { LEDGER_FILE, LEDGER_NEW, "log",
-	    "other", "hold", "image/" LEDGER_FILE };
+	    "other", "hold", ("image/" LEDGER_FILE) };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -70,7 +70,7 @@ static int	model;			/* pwrite and fdatasync go there */
 static int	dead;			/* SIGKILL came: no call does a thing */
 static unsigned int until_dead;		/* calls, 0 never */
 static unsigned int eio_in;		/* one fdatasync in so many fails */
-static int	lost[NFDS];		/* an error not told to this descriptor */
+static int	lost[NFDS];		/* error not told to this one yet */
 static unsigned int npoints, nwanted, nlives, ngrown, nforgotten, neio, ntorn,
 		nkilled;
 

@@ -34,8 +34,8 @@ static int	bad_write, bad_sync;	/* which of them fails, from 1 */
 static int	bad_errno;
 static int	short_write;		/* write one octet less, once */
 static off_t	wrote_at[64];
-static int	untold;			/* descriptors that a failed sync of
-					 * another has yet to be told to, a mask */
+static unsigned int untold;		/* mask of descriptors yet to be told
+					 * of another's failed sync */
 static void	(*during_write)(void);	/* called once */
 
 static void
@@ -80,11 +80,11 @@ __wrap_fdatasync(int fd)
 {
 	if (++syncs == bad_sync) {
 		errno = bad_errno;
-		untold = ~(1 << fd);
+		untold = ~(1U << (fd & 31));
 		return -1;
 	}
-	if (untold & 1 << fd) {
-		untold &= ~(1 << fd);
+	if (untold & 1U << (fd & 31)) {
+		untold &= ~(1U << (fd & 31));
 		errno = bad_errno;
 		return -1;
 	}
@@ -802,7 +802,7 @@ test_twice(void)
 	}
 }
 
-/* Writes that fail: nothing is durable, and the next job begins where it may. */
+/* Writes that fail: nothing is durable; the next job begins where it may. */
 static void
 test_errors(void)
 {
