@@ -98,15 +98,34 @@ tell_seen(struct ipc *ipc, uint32_t id, const struct msg_reserve *r,
 	ledger_sync_kick(syncer);
 }
 
+/*
+ * The highest number of a key that was or may still be granted: what is on
+ * disk, and what waits for it.  Marks of grants that failed are not among them,
+ * so that a disk that fails for days does not use up the numbers.
+ */
+static uint64_t
+highest(const uint8_t digest[KEY_DIGEST_LEN])
+{
+	const struct waiting *w;
+	struct ledger_key k;
+	uint64_t top = 0;
+
+	if (ledger_find(ledger, digest, &k) == 0)
+		top = k.durable;
+	TAILQ_FOREACH(w, &waitings, entry)
+		if (memcmp(w->m.digest, digest, KEY_DIGEST_LEN) == 0 &&
+		    w->m.top > top)
+			top = w->m.top;
+	return top;
+}
+
 /* Numbers above start, up to top and not beyond max; 0 or an errno. */
 static int
 choose(const struct msg_reserve *r, struct msg_reserved *m)
 {
-	struct ledger_key k = { 0 };
+	uint64_t taken = highest(r->digest);
 
-	if (ledger_find(ledger, r->digest, &k) == -1)
-		k.mark = 0;
-	m->start = k.mark > r->base ? k.mark : r->base;
+	m->start = taken > r->base ? taken : r->base;
 	if (m->start >= r->max)
 		return EOVERFLOW;
 	m->top = r->max - m->start > r->count ? m->start + r->count : r->max;

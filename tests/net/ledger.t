@@ -114,9 +114,13 @@ def write_errors(a, d, nonces, hook):
     ok(nonces.highest("held") <= mark, "no number above %d left while "
         "fdatasync failed: %d" % (mark, nonces.highest("held")))
     hook.unset("fail_fdatasync")
-    # asked for again within two seconds
+    # asked for again every two seconds, for the same numbers each time
     lib.until(lambda: d.sa("out", 0x1001)["mark"] > mark, "a new mark")
     ok(True, "reservations go on when the disk works again")
+    daemon.flood(a, *INSIDE, 50)
+    lib.until(lambda: nonces.highest("held") > mark, "packets again")
+    same(min(n for n, _ in nonces.sent("held") if n > mark), mark + 1,
+        "with the next number: what failed was not used up")
     d.must("flush sa")
 
 
