@@ -78,11 +78,19 @@ static int
 open_devices(char *why, size_t size)
 {
 	const struct conf_iface *ci;
+	const struct device *d;
 
-	TAILQ_FOREACH(ci, &target->ifaces, entry)
-		if (device_find(ci->conf.name) == NULL &&
-		    device_open(&ci->conf, why, size) == NULL)
-			return errno != 0 ? errno : EIO;
+	TAILQ_FOREACH(ci, &target->ifaces, entry) {
+		if ((d = device_find(ci->conf.name)) == NULL) {
+			if (device_open(&ci->conf, why, size) == NULL)
+				return errno != 0 ? errno : EIO;
+		} else if (strcmp(d->rec->conf.device, ci->conf.device) != 0) {
+			snprintf(why, size, "%s: its device cannot change "
+			    "while it exists; destroy it first",
+			    ci->conf.name);
+			return EINVAL;
+		}
+	}
 	return 0;
 }
 

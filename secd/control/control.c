@@ -3,8 +3,9 @@
  * The control process: conversations with local clients.  It knows who they
  * are, what they may ask and who answers; it has no state that matters.
  *
- * A client has one request on its way at a time and is not read meanwhile, so
- * nothing of what a client does can make a queue grow.  A key is in the one
+ * A client has one request on its way at a time and is not read meanwhile, and
+ * one that does not read its answers is let go, so nothing of what a client
+ * does can make a queue grow.  A key is in the one
  * locked receive buffer of ipc.c from the moment it is read until it has been
  * passed on, and nowhere else.
  */
@@ -27,6 +28,7 @@
 
 #define CLIENTS_MAX	128
 #define BACKLOG_MAX	256	/* events a monitor may lag behind */
+#define UNREAD_MAX	8	/* answers a client may leave unread */
 
 struct client {
 	TAILQ_ENTRY(client)	 entry;
@@ -112,6 +114,10 @@ client_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 	struct client *c = arg;
 	uint32_t id = m->hdr.id;
 
+	if (ipc_queued(ipc) > UNREAD_MAX) {
+		client_free(c);
+		return;
+	}
 	if (m->hdr.version != IPC_VERSION) {
 		ipc_result(ipc, id, EPROTO, "secd speaks version %d of its "
 		    "protocol, this client %u: install both from one build",

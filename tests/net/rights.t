@@ -12,6 +12,7 @@ import grp
 import os
 import socket
 import stat
+import struct
 import subprocess
 
 import daemon
@@ -112,7 +113,32 @@ def clients(ns):
         same(os.waitpid(pid, 0)[1], 0, "with the file's mode undone, its "
             "owner is still asked for")
     same(d.ctl("show").rc, 0, "root goes on as ever")
+    deaf(ns, d)
     d.stop()
+
+
+def deaf(ns, d):
+    """Clients that ask and ask and never read an answer."""
+    deaf_ones = []
+    for _ in range(8):
+        s = ns.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(d.socket)
+        s.settimeout(lib.TIMEOUT)
+        deaf_ones.append(s)
+    # a header of no message: its answer is made at once, 16 octets ask for 256
+    ask = struct.pack("=HHIII", 1, 0, 0, 0, 0)
+    let_go = 0
+    for s in deaf_ones:
+        try:
+            for _ in range(100000):
+                s.send(ask)
+        except (BrokenPipeError, ConnectionResetError):
+            let_go += 1
+        same(d.ctl("show", quiet=True).rc, 0, "others are served beside a "
+            "client that does not read")
+    same(let_go, len(deaf_ones), "who does not read is let go")
+    for s in deaf_ones:
+        s.close()
 
 
 def main():
