@@ -35,9 +35,9 @@ ESP_OBJS = libesp/buf.o libesp/gcm.o libesp/inner.o libesp/open.o \
 ESP_HDRS = libesp/esp.h libesp/internal.h
 
 SHARED_OBJS = secd/ipc.o secd/log.o secd/proc.o ${FORM_OBJS}
-FORM_OBJS = secd/addr.o secd/msg.o secd/request.o
-SHARED_HDRS = secd/addr.h secd/ipc.h secd/log.h secd/proc.h secd/request.h \
-	  secd/secd.h
+FORM_OBJS = secd/addr.o secd/hex.o secd/msg.o secd/request.o
+SHARED_HDRS = secd/addr.h secd/hex.h secd/ipc.h secd/log.h secd/proc.h \
+	  secd/request.h secd/secd.h
 
 CONF_OBJS = secd/conf.o secd/lex.o secd/macro.o secd/parse.o \
 	  secd/parse_iface.o secd/parse_sa.o secd/parse_value.o \

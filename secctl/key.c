@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The one key secctl ever holds: read from a file or standard input into one
- * locked mapping, turned from hex without branches or table look-ups that
- * depend on it, sent from there, wiped.  It is in no argument, in no stdio
+ * locked mapping, turned from hex there, sent from there, wiped.  It is in no argument, in no stdio
  * buffer and in no message to people.
  */
 #include <sys/types.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "secctl/secctl.h"
+#include "secd/hex.h"
 
 #define TEXT_MAX	512	/* room for a key in hex and blanks after it */
 
@@ -107,48 +107,6 @@ read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-/* All ones if from <= c <= to, else 0. */
-static uint32_t
-between(int32_t c, int32_t from, int32_t to)
-{
-	return ((uint32_t)((c - from) | (to - c)) >> 31) - 1;
-}
-
-/* Value of a hex digit; *bad gets ones if it is none. */
-static uint32_t
-digit(uint8_t c, uint32_t *bad)
-{
-	int32_t lower = c | 0x20;
-	uint32_t dec = between(c, '0', '9');
-	uint32_t hex = between(lower, 'a', 'f');
-
-	*bad |= ~(dec | hex);
-	return (dec & (uint32_t)(c - '0')) |
-	    (hex & (uint32_t)(lower - 'a' + 10));
-}
-
-/* Decode n octets; 0, or -1 if not all are hex. */
-static int
-unhex(uint8_t *out, const char *text, size_t n)
-{
-	uint32_t bad = 0;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		out[i] = (uint8_t)(digit((uint8_t)text[2 * i], &bad) << 4 |
-		    digit((uint8_t)text[2 * i + 1], &bad));
-	return bad == 0 ? 0 : -1;
-}
-
-static size_t
-trimmed(const char *text, size_t len)
-{
-	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t' ||
-	    text[len - 1] == '\n' || text[len - 1] == '\r'))
-		len--;
-	return len;
-}
-
 /* "36 (32 and 4 of salt)" */
 static void
 wanted(char *buf, size_t size, const struct esp_suite *suite)
@@ -171,14 +129,14 @@ decode(struct secret *s, size_t len, const struct esp_suite *suite,
 	char text[64];
 	int hex;
 
-	len = trimmed(s->text, len);
+	len = hex_trim(s->text, len);
 	if (len == 0) {
 		snprintf(why, CTL_WHYLEN, "key file %s: empty", path);
 		return -1;
 	}
 	if (len != 2 * want || want > sizeof(s->req.key)) {
 		/* is it hex at all?  The answer is wiped, not kept. */
-		hex = len % 2 == 0 && unhex(all, s->text, len / 2) == 0;
+		hex = len % 2 == 0 && hex_decode(all, s->text, len / 2) == 0;
 		explicit_bzero(all, sizeof(all));
 		wanted(text, sizeof(text), suite);
 		if (hex)
@@ -190,7 +148,7 @@ decode(struct secret *s, size_t len, const struct esp_suite *suite,
 			    suite->enc, text);
 		return -1;
 	}
-	if (unhex(s->req.key, s->text, want) == -1) {
+	if (hex_decode(s->req.key, s->text, want) == -1) {
 		snprintf(why, CTL_WHYLEN, "key file %s: not plain hex", path);
 		return -1;
 	}
@@ -249,22 +207,6 @@ write_all(int fd, const char *buf, size_t len)
 	return 0;
 }
 
-/* Two hex digits of each octet, by arithmetic, and a newline. */
-static size_t
-hex(char *out, const uint8_t *key, size_t n)
-{
-	size_t i;
-	uint32_t nibble;
-
-	for (i = 0; i < 2 * n; i++) {
-		nibble = key[i / 2] >> (i % 2 == 0 ? 4 : 0) & 0xf;
-		out[i] = (char)('0' + nibble +
-		    (between((int32_t)nibble, 10, 15) & ('a' - '0' - 10)));
-	}
-	out[2 * n] = '\n';
-	return 2 * n + 1;
-}
-
 int
 key_generate(const struct esp_suite *suite, int fd, char why[CTL_WHYLEN])
 {
@@ -286,7 +228,9 @@ key_generate(const struct esp_suite *suite, int fd, char why[CTL_WHYLEN])
 		snprintf(why, CTL_WHYLEN, "genkey: %s", strerror(errno));
 		return -1;
 	}
-	rc = write_all(fd, s->text, hex(s->text, s->req.key, n));
+	hex_encode(s->text, s->req.key, n);
+	s->text[2 * n] = '\n';
+	rc = write_all(fd, s->text, 2 * n + 1);
 	if (rc == -1)
 		snprintf(why, CTL_WHYLEN, "genkey: standard output: %s",
 		    strerror(errno));

@@ -11,57 +11,31 @@
 #include <unistd.h>
 
 #include "secd/engine/engine.h"
+#include "secd/hex.h"
 
 #define TEXT_MAX	(2 * SA_KEYLEN_MAX + 64)
 
 static char	text[4096] __attribute__((aligned(4096)));
 
-/* 0 to 15, or -1, without a table or branch that the digit decides. */
-static int
-hexval(unsigned char c)
-{
-	int digit = c - '0', letter = (c | 0x20) - 'a';
-	int isdigit_ = ((digit | (9 - digit)) >> 8) & 1;
-	int isletter = ((letter | (5 - letter)) >> 8) & 1;
-
-	/* isdigit_ and isletter are 0 when true */
-	return (digit & -(!isdigit_)) + ((letter + 10) & -(!isletter)) -
-	    (isdigit_ & isletter);
-}
-
-static int
-is_space(char c)
-{
-	return c == '\n' || c == ' ' || c == '\t' || c == '\r';
-}
-
 static int
 decode(size_t len, struct sa_request *req, char *why, size_t size)
 {
-	size_t i, digits;
-	int hi, lo, bad = 0;
+	const char *wrong = NULL;
 
-	while (len > 0 && is_space(text[len - 1]))
-		len--;
-	digits = len;
-	if (digits == 0 || digits % 2 != 0 || digits / 2 > sizeof(req->key)) {
-		snprintf(why, size, digits == 0 ? "key file is empty" :
-		    digits % 2 != 0 ? "key file has an odd number of digits" :
-		    "key file is too long");
+	len = hex_trim(text, len);
+	if (len == 0)
+		wrong = "is empty";
+	else if (len % 2 != 0)
+		wrong = "has an odd number of digits";
+	else if (len / 2 > sizeof(req->key))
+		wrong = "is too long";
+	else if (hex_decode(req->key, text, len / 2) == -1)
+		wrong = "holds something else than hex digits";
+	if (wrong != NULL) {
+		snprintf(why, size, "key file %s", wrong);
 		return -1;
 	}
-	for (i = 0; i < digits / 2; i++) {
-		hi = hexval((unsigned char)text[2 * i]);
-		lo = hexval((unsigned char)text[2 * i + 1]);
-		bad |= hi | lo;
-		req->key[i] = (uint8_t)((hi & 15) << 4 | (lo & 15));
-	}
-	if (bad < 0) {
-		snprintf(why, size, "key file holds something else than hex "
-		    "digits");
-		return -1;
-	}
-	req->keylen = (uint16_t)(digits / 2);
+	req->keylen = (uint16_t)(len / 2);
 	return 0;
 }
 

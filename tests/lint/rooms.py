@@ -12,7 +12,7 @@ import re
 import sys
 
 # Who may include whom.  A room's files may always include one another's.
-SHARED = [r"secd/(addr|ipc|log|proc|request|secd)\.h"]
+SHARED = [r"secd/(addr|hex|ipc|log|proc|request|secd)\.h"]
 SYS = [r"secd/sys/sys\.h"]
 ESP = [r"libesp/esp\.h"]
 ROOMS = [
@@ -23,11 +23,11 @@ ROOMS = [
      ESP + SYS + SHARED + [r"secd/data/data\.h"]),
     ("control", r"secd/control/.*", SHARED + SYS),
     ("sys", r"secd/sys/.*", [r"secd/addr\.h"]),
-    ("shared", r"secd/(addr|ipc|log|msg|proc|request)\.[ch]|secd/secd\.h",
+    ("shared", r"secd/(addr|hex|ipc|log|msg|proc|request)\.[ch]|secd/secd\.h",
      SYS),
     ("parent", r"secd/[^/]*", ESP + SYS + SHARED),
     ("secctl", r"secctl/.*",
-     ESP + [r"secd/(addr|ipc|request|secd)\.h"]),
+     ESP + [r"secd/(addr|hex|ipc|request|secd)\.h"]),
 ]
 
 # What these files may not call.
