@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The one key secctl ever holds: read from a file or standard input into one
- * locked mapping, turned from hex there, sent from there, wiped.  It is in no argument, in no stdio
- * buffer and in no message to people.
+ * locked mapping, turned from hex and sent there, wiped.  It is in no argument,
+ * in no stdio buffer and in no message to people.
  */
 #include <sys/types.h>
 #include <sys/mman.h>
