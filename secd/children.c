@@ -44,6 +44,8 @@ relay_line(struct child *c)
 		    c->title, LINES_MAX, LOG_INTERVAL);
 	if (c->lines < LINES_MAX)
 		log_relay(c->title, c->line);
+	else
+		memcpy(c->cut, c->line, sizeof(c->cut));
 }
 
 /* Read once; -1 when there is nothing more, now or for ever. */
@@ -112,6 +114,9 @@ children_lost(const struct child *first_seen)
 			;
 		if (both[i]->linelen > 0)
 			relay_line(both[i]);
+		/* it may say why, even if it came in a flood */
+		if (both[i]->cut[0] != '\0')
+			log_relay(both[i]->title, both[i]->cut);
 	}
 	if (!told)
 		log_warnx("%s: its channel closed; secd ends",

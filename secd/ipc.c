@@ -26,7 +26,11 @@
 
 #include "secd/ipc.h"
 
-#define IPC_QUEUE_MAX	4096
+/*
+ * Enough for all that a flush of 100,000 SAs has to tell; who talks to strangers
+ * looks at ipc_queued() and stops much earlier.
+ */
+#define IPC_QUEUE_MAX	(1 << 18)
 
 struct queued {
 	TAILQ_ENTRY(queued)	 entry;

@@ -55,6 +55,7 @@ struct child {
 	struct event	*logev;
 	char		 line[LOG_LINE_MAX];
 	size_t		 linelen;
+	char		 cut[LOG_LINE_MAX];	/* the last one held back */
 	unsigned int	 lines;		/* relayed in this interval */
 	time_t		 lines_since;
 };

@@ -329,7 +329,8 @@ sadb_gone(struct sa *sa)
 			    esp_sa_seq(sa->hot->esp));
 		sadb_activate(next);
 	}
-	if (same_key(sa->digest, 0) == NULL)
+	/* a static key is never forgotten, so there is nothing to tell */
+	if (!(sa->req.flags & SA_F_STATIC) && same_key(sa->digest, 0) == NULL)
 		reserve_release(sa);
 	sa_free(sa);
 	if (job != NULL)

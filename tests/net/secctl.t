@@ -181,6 +181,25 @@ def many(a, d):
     same(r.rc, 2, "-f -: nonsense gives exit 2")
 
 
+def crowd(d, n=6000):
+    """Many SAs flushed in one go, while the parent has no time to listen."""
+    path = os.path.join(lib.tmpdir(), "crowd")
+    with open(path, "w") as f:
+        for i in range(n):
+            f.write("add sa sec0 in spi %d src %s dst %s enc aes-128-gcm key "
+                "file \"%s\"\n" % (0x10000 + i, B, A,
+                daemon.key_file("c%d" % i, esp.new_key(128))))
+    quiet(d, "-f " + path)
+    same(len(d.sas()), n, "%d SAs" % n)
+    os.kill(d.pid(), signal.SIGSTOP)
+    try:
+        quiet(d, "flush sa")
+    finally:
+        os.kill(d.pid(), signal.SIGCONT)
+    same(d.sas(), {}, "flushed in one go")
+    same(d.ctl("show", "process", quiet=True).rc, 0, "secd goes on")
+
+
 def drops(a, d):
     r = d.ctl("show", "drops")
     same((r.rc, r.err), (0, ""), "show drops")
@@ -324,6 +343,7 @@ def main():
     create_and_destroy(a, d)
     sas(a, d)
     many(a, d)
+    crowd(d)
     drops(a, d)
     process(d)
     genkey(d)
