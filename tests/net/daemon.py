@@ -185,8 +185,11 @@ class Secd:
 
     def ctl(self, *args, input=None, quiet=False):
         """secctl with these arguments; a Result."""
-        return self.ns.run([program("secctl"), "-s", self.socket, *args],
+        r = self.ns.run([program("secctl"), "-s", self.socket, *args],
             check=False, input=input, quiet=quiet, timeout=20)
+        if args[:2] == ("add", "sa") and r.rc == 0:
+            settle(self.ns, args[2])
+        return r
 
     def must(self, command, input=None):
         """A secctl command (one string) that has to succeed."""
@@ -266,6 +269,16 @@ def addresses(ns, name="sec0"):
 def carrier(ns, name="sec0"):
     d = device(ns, name)
     return d is not None and "LOWER_UP" in d["flags"]
+
+
+def settle(ns, name):
+    """Wait until the kernel has acted on the carrier that secd gave a device:
+    it does so in a worker of its own, and drops what comes before that."""
+    def agree():
+        d = device(ns, name)
+        return d is None or ("LOWER_UP" in d["flags"]) == (
+            d["operstate"] != "DOWN")
+    lib.until(agree, name + " to follow its carrier")
 
 
 def memory_holds(pid, octets):
