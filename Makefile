@@ -29,10 +29,10 @@ ALL_CFLAGS = -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} ${SANITIZE} \
 	  -I. -DSYSCONFDIR='"${SYSCONFDIR}"' ${OS_CPPFLAGS}
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack ${SANITIZE} ${LDFLAGS}
 
-ESP_OBJS = libesp/buf.o libesp/gcm.o libesp/inner.o libesp/open.o \
-	  libesp/replay.o libesp/sa.o libesp/seal.o libesp/status.o \
-	  libesp/suite.o
-ESP_HDRS = libesp/esp.h libesp/internal.h
+ESP_OBJS = libesp/aead.o libesp/buf.o libesp/cbc.o libesp/evp.o \
+	  libesp/hmac.o libesp/inner.o libesp/open.o libesp/replay.o \
+	  libesp/sa.o libesp/seal.o libesp/status.o libesp/suite.o
+ESP_HDRS = libesp/crypto.h libesp/esp.h libesp/internal.h
 
 SHARED_OBJS = secd/ipc.o secd/log.o secd/proc.o ${FORM_OBJS}
 FORM_OBJS = secd/addr.o secd/hex.o secd/msg.o secd/request.o

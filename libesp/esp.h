@@ -3,9 +3,10 @@
  * libesp: ESP tunnel mode (RFC 4303) for one packet at a time.
  *
  * The library does no I/O, reads no clock, writes no log, takes no lock and
- * keeps no global state.  It allocates only the cipher context of an SA, in
- * esp_sa_init().  All memory is the caller's.  An SA may be used by one
- * thread at a time; different SAs are independent.
+ * keeps no global state.  It allocates only the cipher contexts of an SA, in
+ * esp_sa_init(), where an outbound CBC SA also draws random octets.  All memory
+ * is the caller's.  An SA may be used by one thread at a time; different SAs
+ * are independent.
  *
  * SPIs, sequence numbers and lengths are in host byte order; packets are in
  * network byte order; lengths are in octets.
@@ -73,7 +74,7 @@ struct esp_buf {
 
 /*
  * A suite is a row of libesp/suite.c; ask for it by its ipsec.conf(5) names,
- * such as "aes-256-gcm" and no auth.
+ * such as "aes-256-gcm" and no auth, or "aes-128" and "hmac-sha2-256" (CBC).
  */
 struct esp_suite {
 	const char	*enc;		/* cipher name */
@@ -167,7 +168,8 @@ size_t		 esp_sealed_len(const struct esp_suite *, size_t len);
 /*
  * Seal the inner IP packet in->data[0 .. len) and leave the ESP packet (SPI to
  * ICV) in out.  Takes the next sequence number; the IV of an AEAD suite is
- * that number (RFC 4106 3.1), so no number is ever taken twice.
+ * that number (RFC 4106 3.1), so no number is ever taken twice.  A CBC suite's
+ * IV is made of it and cannot be foreseen (RFC 3602 3).
  *
  * in == out: the header goes into its headroom (ESP_HDR_LEN + ivlen), trailer
  * and ICV into its tailroom.  Otherwise in is only read, must not overlap out,

@@ -108,21 +108,25 @@ int	 esp_buf_trim(struct esp_buf *, size_t n);
 /* 1 if their octets [data, data + len) share none, else 0. */
 int	 esp_buf_apart(const struct esp_buf *, const struct esp_buf *);
 
-/* gcm.c */
+/* aead.c */
 
-extern const struct esp_cipher_ops esp_gcm_ops;
+extern const struct esp_cipher_ops esp_aead_ops;
 
-#define ESP_GCM_NONCELEN 12U
+#define ESP_AEAD_NONCELEN 12U
 /*
- * AES-GCM itself, under the state's key, for any nonce and associated data:
+ * The AEAD itself, under the state's key, for any nonce and associated data:
  * what seal and open of the suites are made of.  tail as in esp_cipher_ops.
  */
-enum esp_status	 esp_gcm_encrypt(void *state, const uint8_t *nonce,
+enum esp_status	 esp_aead_encrypt(void *state, const uint8_t *nonce,
 		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
 		    size_t len, uint8_t *out, size_t tail, uint8_t *icv);
-enum esp_status	 esp_gcm_decrypt(void *state, const uint8_t *nonce,
+enum esp_status	 esp_aead_decrypt(void *state, const uint8_t *nonce,
 		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
 		    uint8_t *out, size_t len, const uint8_t *icv);
+
+/* cbc.c */
+
+extern const struct esp_cipher_ops esp_cbc_ops;
 
 /* inner.c */
 

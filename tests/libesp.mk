@@ -9,8 +9,9 @@ FUZZ_CC	= clang
 FUZZ_FLAGS = -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined
 
-UNIT_ESP_TESTS = tests/unit/alloc_test tests/unit/buf_test \
-	  tests/unit/gcm_test tests/unit/inner_test tests/unit/open_test \
+UNIT_ESP_TESTS = tests/unit/aead_test tests/unit/alloc_test \
+	  tests/unit/buf_test tests/unit/cbc_test tests/unit/each_test \
+	  tests/unit/inner_test tests/unit/open_test \
 	  tests/unit/replay_test tests/unit/sa_test tests/unit/seal_test \
 	  tests/unit/status_test tests/unit/suite_test
 UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/esp_help.h \
@@ -19,6 +20,10 @@ UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/esp_help.h \
 # libesp.a behind the source: each test takes the files it needs, no more
 ESP_TEST_BUILD = ${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@
 
+tests/unit/aead_test: tests/unit/aead_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/aead_test.c libesp/libesp.a -ljansson \
+	    -lcrypto ${OS_LIBS}
+
 tests/unit/alloc_test: tests/unit/alloc_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/alloc_test.c libesp/libesp.a \
 	    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -lcrypto
@@ -26,9 +31,11 @@ tests/unit/alloc_test: tests/unit/alloc_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
 tests/unit/buf_test: tests/unit/buf_test.c libesp/buf.o ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/buf_test.c libesp/buf.o
 
-tests/unit/gcm_test: tests/unit/gcm_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
-	${ESP_TEST_BUILD} tests/unit/gcm_test.c libesp/libesp.a -ljansson \
-	    -lcrypto ${OS_LIBS}
+tests/unit/cbc_test: tests/unit/cbc_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/cbc_test.c libesp/libesp.a -lcrypto
+
+tests/unit/each_test: tests/unit/each_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/each_test.c libesp/libesp.a -lcrypto
 
 tests/unit/inner_test: tests/unit/inner_test.c libesp/inner.o ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/inner_test.c libesp/inner.o

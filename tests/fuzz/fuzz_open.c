@@ -4,8 +4,9 @@
  * is a list of packets for one SA of which most are authentic: their octets are
  * a plaintext, trailer and all, that is sealed here on bare libcrypto.
  *
- * Input: one octet of options (1 ESN, 2 and 4 window), then for each packet one
- * octet (1 as it comes, 2 in place, 4 repeat the last, 8 a bit flipped), one
+ * Input: one octet of options (1 ESN, 2 and 4 window, the rest how far behind
+ * AES-256-GCM the suite is in the list), then for each packet one octet (1 as
+ * it comes, 2 in place, 4 repeat the last, 8 a bit flipped), one
  * that moves its number, two of length, and so many octets.
  *
  * Every buffer is as large as it must be, so that a sanitizer sees its edges;
@@ -15,9 +16,6 @@
 
 #include "libesp/internal.h"
 #include "tests/unit/esp_help.h"
-
-#define HEAD	16U		/* SPI, number, IV */
-#define ICV	16U
 
 #define MUST(what)	do {						\
 	if (!(what)) {							\
@@ -29,6 +27,8 @@
 struct fuzz {
 	const uint8_t	*p;
 	size_t		 left;
+	const struct h_alg *alg;
+	size_t		 head;		/* SPI, number, IV */
 	struct esp_sa	*sa;
 	int		 esn;
 	uint32_t	 window;
@@ -56,6 +56,7 @@ next_packet(struct fuzz *f, unsigned int how)
 {
 	uint64_t top = esp_sa_seq(f->sa);
 	unsigned int move = octet(f);
+	uint8_t iv[16] = { 0 };
 	size_t len;
 
 	len = octet(f) << 8;
@@ -63,7 +64,7 @@ next_packet(struct fuzz *f, unsigned int how)
 	if (len > f->left)
 		len = f->left;
 	free(f->pkt);
-	f->pktlen = how & 1 ? len : HEAD + len + ICV;
+	f->pktlen = how & 1 ? len : f->head + len + f->alg->icvlen;
 	f->pkt = malloc(f->pktlen == 0 ? 1 : f->pktlen);
 	MUST(f->pkt != NULL);
 	f->plain = NULL;
@@ -73,8 +74,9 @@ next_packet(struct fuzz *f, unsigned int how)
 			esp_store32(f->pkt, H_SPI);
 	} else {
 		f->ahead = move < 0x80 && move < esp_sa_seq_max(f->sa) - top;
-		h_raw_seal(f->pkt, f->esn, top + 1 + move -
-		    (move < 0x80 ? 0 : 256), f->p, len);
+		iv[0] = (uint8_t)move;
+		h_seal_of(f->alg, f->pkt, H_SPI, f->esn, top + 1 + move -
+		    (move < 0x80 ? 0 : 256), iv, f->p, len);
 		f->plain = f->p;
 		f->plainlen = len;
 	}
@@ -94,7 +96,7 @@ check_accepted(const struct fuzz *f, const struct esp_buf *out)
 	size_t pad, i;
 
 	MUST(f->plain != NULL);
-	MUST(f->plainlen >= 22 && f->plainlen % 4 == 0);
+	MUST(f->plainlen >= 22 && f->plainlen % f->alg->align == 0);
 	pad = end[-2];
 	MUST(pad + 2 + out->len <= f->plainlen);
 	for (i = 0; i < pad; i++)
@@ -115,7 +117,8 @@ static enum esp_status
 open_packet(struct fuzz *f, int in_place)
 {
 	uint64_t before = esp_sa_seq(f->sa);
-	size_t n = f->pktlen, body = n < HEAD + ICV ? 0 : n - HEAD - ICV, i;
+	size_t n = f->pktlen, around = f->head + f->alg->icvlen;
+	size_t body = n < around ? 0 : n - around, i;
 	struct esp_buf in = h_buf(malloc(n + 1), n, 0, n);
 	struct esp_buf out = h_buf(malloc(body + 1), body, 0, 0);
 	struct esp_buf *to = in_place ? &in : &out;
@@ -126,7 +129,7 @@ open_packet(struct fuzz *f, int in_place)
 	memcpy(in.base, f->pkt, n);
 	memset(out.base, 0, body);
 	status = esp_open(f->sa, &in, to);
-	text = in_place ? in.base + HEAD : out.base;
+	text = in_place ? in.base + f->head : out.base;
 
 	MUST(strcmp(esp_status_name(status), "?") != 0);
 	MUST(esp_buf_sane(to));
@@ -162,14 +165,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options = octet(&f);
 	f.esn = options & 1;
 	f.window = windows[options >> 1 & 3];
-	f.sa = h_sa(ESP_IN, f.esn, f.window, f.esn ? UINT32_MAX - 20 : 100);
+	f.alg = &h_algs[(H_GCM256 + (options >> 3)) % H_NALGS];
+	f.head = 8 + f.alg->ivlen;
+	f.sa = h_sa_of(f.alg, ESP_IN, f.esn, f.window,
+	    f.esn ? UINT32_MAX - 20 : 100);
 	while (f.left > 0) {
 		how = octet(&f);
 		if (!(how & 4) || f.pkt == NULL)
 			next_packet(&f, how);
 		status = open_packet(&f, how & 2);
 		if (f.plain != NULL && f.plainlen >= 4 &&
-		    f.plainlen % 4 == 0 && f.ahead && !(how & 4))
+		    f.plainlen % f.alg->align == 0 && f.ahead && !(how & 4))
 			MUST(esp_status_authentic(status));
 		if (esp_status_authentic(status) && f.window > 0)
 			MUST(open_packet(&f, how & 2) == ESP_REPLAY);

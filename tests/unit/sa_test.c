@@ -62,7 +62,7 @@ crypto_free(void *v, const char *file, int line)
 	memcpy(&n, p - HEAD, sizeof(n));
 	if (searching)
 		keys_freed += holds(p, n, h_key, 16) ||
-		    holds(p, n, h_key + 16, 16);
+		    holds(p, n, h_key + 16, 16) || holds(p, n, h_authkey, 16);
 	live--;
 	free(p - HEAD);
 }
@@ -259,9 +259,9 @@ test_wiped(void)
 
 /* The expanded key begins with the key itself, so a search would find it. */
 static void
-test_crypto_memory(void)
+test_crypto_memory(const struct h_alg *g, enum esp_dir dir)
 {
-	struct esp_params p = h_params(ESP_IN, 1, 64, 0);
+	struct esp_params p = h_params_of(g, dir, 1, 64, 0);
 	struct esp_sa *sa;
 	size_t size = esp_sa_size(&p);
 	void *mem = malloc(size);
@@ -272,7 +272,8 @@ test_crypto_memory(void)
 		err(1, NULL);
 	/* the first one also warms libcrypto up */
 	sa = esp_sa_init(mem, size, &p);
-	ok(sa != NULL, "an SA");
+	ok(sa != NULL, "%s %s, %s", g->enc, g->auth == NULL ? "" : g->auth,
+	    dir == ESP_IN ? "in" : "out");
 	esp_sa_clear(sa);
 
 	before = live;
@@ -283,6 +284,7 @@ test_crypto_memory(void)
 	searching = 0;
 	is(live - before, 0, "and gives all of it back");
 	is(keys_freed, 0, "with no key octet in it");
+	ok(all_zero(mem, size), "nor in the SA's memory");
 
 	for (n = 0; n < 1000 && !found; n++) {
 		allocs = 0;
@@ -337,13 +339,18 @@ test_access(void)
 int
 main(void)
 {
+	size_t i;
+
 	if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc,
 	    crypto_free) != 1)
 		errx(1, "libcrypto has allocated already");
 	test_refused();
 	test_size();
 	test_wiped();
-	test_crypto_memory();
+	for (i = 0; i < H_NALGS; i++) {
+		test_crypto_memory(&h_algs[i], ESP_IN);
+		test_crypto_memory(&h_algs[i], ESP_OUT);
+	}
 	test_access();
 	return tap_done();
 }
