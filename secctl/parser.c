@@ -306,9 +306,9 @@ static const struct {
 	    "end secd; its interfaces stay and discard, or (-d) go too" },
 };
 
-/* Suites of ipsec.conf(5) that libesp does not have yet. */
+/* Suites that need a second key, for which there is no word yet. */
 static const char *const later_encs[] = {
-	"aes-128", "aes-192", "aes-256", "chacha20-poly1305"
+	"aes-128", "aes-192", "aes-256"
 };
 static const char *const later_auths[] = {
 	"hmac-sha1", "hmac-sha2-256", "hmac-sha2-384", "hmac-sha2-512"
@@ -714,13 +714,13 @@ take_enc(struct parse *p, const char *s)
 	return bad(p, "unknown suite '%s'; possible: %s", shown(s), list);
 }
 
-/* No suite of libesp has an auth of its own yet, so none is accepted. */
+/* There is no word for the key of an auth yet, so none is accepted. */
 static int
 take_auth(struct parse *p, const char *s)
 {
 	if (listed(s, later_auths, NELEMS(later_auths)))
 		return bad(p, "not supported yet: %s", s);
-	return bad(p, "unknown auth '%s' (aes-gcm suites take none)",
+	return bad(p, "unknown auth '%s' (these suites take none)",
 	    shown(s));
 }
 

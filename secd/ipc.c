@@ -27,8 +27,8 @@
 #include "secd/ipc.h"
 
 /*
- * Enough for all that a flush of 100,000 SAs has to tell; who talks to strangers
- * looks at ipc_queued() and stops much earlier.
+ * Enough for all that a flush of 100,000 SAs has to tell; who talks to
+ * strangers looks at ipc_queued() and stops much earlier.
  */
 #define IPC_QUEUE_MAX	(1 << 18)
 

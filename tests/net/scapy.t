@@ -32,7 +32,10 @@ from scapy.packet import Raw
 OUTER = (("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2"))
 INNER = ((("10.9.0.1", "10.9.0.2"), ("fd09::1", "fd09::2")),
     (("10.9.1.1", "10.9.1.2"), ("fd09:1::1", "fd09:1::2")))
-BITS = (128, 192, 256)
+# our name of it, scapy's, bits of the key
+SUITES = (("aes-128-gcm", "AES-GCM", 128), ("aes-192-gcm", "AES-GCM", 192),
+    ("aes-256-gcm", "AES-GCM", 256),
+    ("chacha20-poly1305", "CHACHA20-POLY1305", 256))
 SPORT, DPORT = 4711, 4712
 
 
@@ -40,9 +43,9 @@ def header(src, dst):
     return IPv6(src=src, dst=dst) if ":" in src else IP(src=src, dst=dst)
 
 
-def association(n, spi, key, towards_a):
+def association(n, spi, algo, key, towards_a):
     src, dst = OUTER[n][::-1] if towards_a else OUTER[n]
-    return SecurityAssociation(ESP, spi=spi, crypt_algo="AES-GCM",
+    return SecurityAssociation(ESP, spi=spi, crypt_algo=algo,
         crypt_key=key, tunnel_header=header(src, dst))
 
 
@@ -100,16 +103,17 @@ def main():
         INNER[n][1][0]) for n in (0, 1))).start()
     for n in (0, 1):
         peer = esp.RawPeer(b, *OUTER[n][::-1])
-        for i, bits in enumerate(BITS):
-            name = "IPv%d outside, %d bits" % (6 if n else 4, bits)
+        for i, (suite, algo, bits) in enumerate(SUITES):
+            name = "IPv%d outside, %s" % (6 if n else 4, suite)
             spi = 0x1000 + 16 * n + i
             there, here = esp.new_key(bits), esp.new_key(bits)
             for way, to, key in (("out", OUTER[n], there),
                     ("in", OUTER[n][::-1], here)):
                 d.must("add sa " + daemon.sa_words("sec%d" % n, way, spi, *to,
-                    "aes-%d-gcm" % bits, daemon.key_file("key", key)))
-            from_secd(a, peer, n, association(n, spi, there, False), name)
-            sa = association(n, spi, here, True)
+                    suite, daemon.key_file("key", key)))
+            from_secd(a, peer, n, association(n, spi, algo, there, False),
+                name)
+            sa = association(n, spi, algo, here, True)
             to_secd(a, peer, n, sa, name)
             to_secd(a, peer, n, sa, name + ", TFC padding", bytes(1000))
             rows = d.sas("sec%d" % n)

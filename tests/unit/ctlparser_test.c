@@ -160,14 +160,13 @@ static const struct {
 	    "encap" },
 	{ "add sa sec0 in enc aes-256 key", "add sa: not supported yet: "
 	    "aes-256" },
-	{ "genkey chacha20-poly1305", "genkey: not supported yet: "
-	    "chacha20-poly1305" },
+	{ "genkey aes-128", "genkey: not supported yet: aes-128" },
 	{ "genkey des", "genkey: unknown suite 'des'; possible: aes-128-gcm, "
-	    "aes-192-gcm, aes-256-gcm" },
+	    "aes-192-gcm, aes-256-gcm, chacha20-poly1305" },
 	{ "genkey", "genkey: something is missing at the end: SUITE" },
 	{ "add sa sec0 in auth hmac-sha2-256 key file x", "add sa: not "
 	    "supported yet: hmac-sha2-256" },
-	{ "add sa sec0 in auth crc32", "add sa: unknown auth 'crc32' (aes-gcm "
+	{ "add sa sec0 in auth crc32", "add sa: unknown auth 'crc32' (these "
 	    "suites take none)" },
 	{ "add sa sec0 in enc aes-256-gcm", "add sa: something is missing at "
 	    "the end: key" },
