@@ -23,7 +23,7 @@
 #include "secd/addr.h"
 #include "secd/request.h"
 
-#define IPC_VERSION	1
+#define IPC_VERSION	2
 #define IPC_BODY_MAX	12288
 #define IPC_TEXTLEN	240
 #define IPC_NDROPS	48	/* room for every drop reason's counter */
@@ -42,6 +42,16 @@ enum msg_type {
 	MSG_SHOW_SA,		/* struct msg_cursor -> MSG_SA_ROWS */
 	MSG_SHOW_IFACE,		/* struct msg_cursor -> MSG_IFACE_ROWS */
 	MSG_SHOW_DROPS,		/* no body -> MSG_DROPS */
+	MSG_SA_EXPIRE,		/* struct msg_sa_expire -> MSG_RESULT */
+	/* ... of an IKE daemon's connection */
+	MSG_SA_GETSPI,		/* struct msg_getspi -> MSG_SPI */
+	MSG_SA_UPDATE,		/* struct sa_request -> MSG_RESULT */
+	MSG_SA_DELETE,		/* struct msg_sa_delete -> MSG_RESULT */
+	MSG_SA_GET,		/* struct msg_sa_id -> MSG_SA_ROW */
+	MSG_OWNER_FLUSH,	/* struct sa_owner -> MSG_RESULT */
+	MSG_SA_NARROW,		/* struct msg_narrow -> MSG_RESULT */
+	MSG_IKE_STIRS,		/* no body, no reply: an IKE daemon came, went
+				 * or began anew; port 4500 may be its now */
 	/* ... to the parent */
 	MSG_IFACE_CREATE,	/* struct iface_conf -> MSG_RESULT */
 	MSG_IFACE_DESTROY,	/* struct msg_name -> MSG_RESULT */
@@ -56,19 +66,27 @@ enum msg_type {
 	MSG_STOP_DESTROY,	/* the same, and removes its devices */
 	/* ... answered by control itself */
 	MSG_MONITOR,		/* no body -> MSG_RESULT, then MSG_EVENT ... */
+	MSG_SHOW_CLIENTS,	/* no body -> MSG_CLIENTS */
 
 	/* their answers */
 	MSG_SA_ROWS,		/* struct msg_sa_rows */
+	MSG_SA_ROW,		/* struct msg_sa_row */
+	MSG_SPI,		/* struct msg_spi */
+	MSG_CLIENTS,		/* struct msg_clients */
 	MSG_IFACE_ROWS,		/* struct msg_iface_rows */
 	MSG_DROPS,		/* struct msg_drops */
 	MSG_DEVICE,		/* struct msg_device */
 	MSG_PROCESS,		/* struct msg_process */
 	MSG_EVENT,		/* struct msg_event; no request */
 
+	/* engine to control, for IKE daemons; no request */
+	MSG_EXPIRED,		/* struct msg_expired */
+	MSG_ACQUIRE,		/* struct msg_acquire */
+
 	/* parent to its children */
 	MSG_CHANNEL,		/* fd: the other child */
 	MSG_LISTEN,		/* struct msg_listen, fd: control listens */
-	MSG_WIRE,		/* struct msg_wire, fd: engine's raw socket */
+	MSG_WIRE,		/* struct msg_wire, fd: an outer socket */
 	MSG_CONF_BEGIN,		/* no body */
 	MSG_CONF_IFACE,		/* struct msg_conf_iface, fd of a new tun */
 	MSG_CONF_SA,		/* struct msg_conf_sa, fd of its key file */
@@ -119,26 +137,83 @@ struct msg_cursor {
 	char		iface[IFACE_NAMELEN];	/* "" = all */
 };
 
+struct msg_sa_expire {
+	struct ip_addr	dst;
+	uint32_t	spi;
+	uint32_t	hard;		/* 0: soft */
+};
+
+struct msg_getspi {
+	struct sa_owner	owner;
+	struct ip_addr	src;		/* the peer */
+	struct ip_addr	dst;		/* this host */
+	uint32_t	min;		/* both included */
+	uint32_t	max;
+	uint32_t	reqid;
+};
+
+struct msg_spi {
+	uint32_t	spi;
+};
+
+struct msg_sa_delete {
+	struct sa_owner	owner;
+	struct ip_addr	src;
+	struct ip_addr	dst;
+	uint32_t	spi;
+	uint32_t	dir;		/* enum sa_dir */
+};
+
+/* The owner's SAs between these ends were asked for a narrower flow. */
+struct msg_narrow {
+	struct sa_owner	owner;
+	struct ip_addr	src;
+	struct ip_addr	dst;
+	char		flow[96];	/* for people */
+};
+
 enum sa_state {
 	SA_WAITING,		/* for its first reservation in the ledger */
 	SA_ACTIVE,		/* in: opens packets; out: the current one */
-	SA_STANDBY		/* out, usable, another one is current */
+	SA_STANDBY,		/* out, usable, another one is current */
+	SA_LARVAL,		/* an SPI without keys (GETSPI) */
+	SA_DRAINING		/* deleted by its owner, works a little longer */
+};
+
+/* What decided which interface an SA belongs to. */
+enum sa_rule {
+	RULE_NAMED,		/* secd.conf or secctl named it */
+	RULE_UNIT,		/* the IKE daemon named it (extension 40) */
+	RULE_PAIR,		/* the interface's local and peer addresses */
+	RULE_ONLY		/* there is only one, and it names none */
 };
 
 struct msg_sa_row {
 	uint64_t	id;		/* grows; never used twice */
-	char		iface[IFACE_NAMELEN];
+	struct sa_owner	owner;
+	char		iface[IFACE_NAMELEN];	/* "" larval */
 	char		enc[SUITE_NAMELEN];
 	char		auth[SUITE_NAMELEN];
-	struct ip_addr	src;
+	struct ip_addr	src;		/* as the SA was asked for */
 	struct ip_addr	dst;
+	struct ip_addr	to;		/* out: where packets go now */
 	uint32_t	spi;
 	uint32_t	replay;
+	uint32_t	reqid;
 	uint16_t	flags;		/* SA_F_* */
+	uint16_t	sport;
+	uint16_t	dport;
+	uint16_t	to_port;	/* out: UDP port packets go to now */
+	uint8_t		encap;		/* ESP in UDP */
 	uint8_t		dir;		/* enum sa_dir */
 	uint8_t		state;		/* enum sa_state */
-	uint32_t	pad;
+	uint8_t		rule;		/* enum sa_rule */
+	uint8_t		narrow;
+	uint8_t		pad[7];
+	struct sa_life	soft;
+	struct sa_life	hard;
 	int64_t		added;		/* seconds since the epoch */
+	int64_t		first;		/* first packet; 0 never */
 	int64_t		used;		/* last packet, to a second; 0 never */
 	uint64_t	seq;		/* last used (out), highest seen (in) */
 	uint64_t	mark;		/* out: durable mark of the ledger */
@@ -147,7 +222,7 @@ struct msg_sa_row {
 	uint64_t	drops[IPC_NDROPS];	/* by msg_drops.names */
 };
 
-#define IPC_SA_ROWS	16
+#define IPC_SA_ROWS	12
 struct msg_sa_rows {
 	uint32_t	count;
 	uint32_t	more;		/* 1: ask again after the last id */
@@ -164,6 +239,7 @@ struct msg_iface_row {
 	uint8_t		carrier;
 	uint8_t		forced;		/* carrier up: kernel-wide setting */
 	uint8_t		pad[2];
+	char		lost[64];	/* why the last outbound SA went, or "" */
 	uint64_t	in_packets;
 	uint64_t	in_bytes;
 	uint64_t	out_packets;
@@ -216,6 +292,38 @@ struct msg_process {
 	char		lost[IPC_NLOST][IPC_TEXTLEN];	/* protections absent */
 };
 
+/* Connections to the PF_KEY socket. */
+#define IPC_CLIENTS	128
+struct msg_clients {
+	uint32_t	count;
+	uint32_t	pad;
+	struct msg_client {
+		struct sa_owner	owner;
+		int32_t		pid;		/* that connected */
+		uint8_t		dialect;	/* enum client_dialect */
+		uint8_t		satypes;	/* registered: 1 AH, 2 ESP */
+		uint8_t		pad[2];
+		uint32_t	lost;		/* messages it did not read */
+		uint32_t	policies;	/* stored for its owner */
+		uint64_t	requests;
+	} clients[IPC_CLIENTS];
+};
+enum client_dialect { DIALECT_UNKNOWN, DIALECT_LINUX, DIALECT_OPENBSD };
+
+struct msg_expired {
+	uint32_t	hard;		/* 0: soft */
+	uint32_t	pad;
+	struct msg_sa_row row;
+};
+
+struct msg_acquire {
+	char		iface[IFACE_NAMELEN];
+	struct ip_addr	src;
+	struct ip_addr	dst;
+	uint32_t	id;		/* not 0; SPDGET may name it */
+	uint32_t	pad;
+};
+
 struct msg_event {
 	int64_t		when;		/* seconds since the epoch */
 	int32_t		priority;	/* of syslog(3) */
@@ -226,11 +334,17 @@ struct msg_event {
 /* --- between the processes --- */
 
 struct msg_listen {
-	uint32_t	restricted;	/* show verbs only */
+	uint32_t	kind;
+};
+enum listen_kind {
+	LISTEN_CONTROL,			/* secctl */
+	LISTEN_RESTRICTED,		/* secctl, show verbs only */
+	LISTEN_PFKEY			/* IKE daemons */
 };
 
 struct msg_wire {
 	uint32_t	af;		/* AF_INET or AF_INET6 */
+	uint32_t	port;		/* UDP, host order; 0: raw ESP */
 };
 
 /*

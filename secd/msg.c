@@ -22,6 +22,14 @@ static const struct {
 	[MSG_SA_ADD] = { "add sa", sizeof(struct sa_request) },
 	[MSG_SA_REMOVE] = { "remove sa", sizeof(struct msg_sa_id) },
 	[MSG_SA_FLUSH] = { "flush sa", sizeof(struct msg_name) },
+	[MSG_SA_EXPIRE] = { "expire sa", sizeof(struct msg_sa_expire) },
+	[MSG_SA_GETSPI] = { "getspi", sizeof(struct msg_getspi) },
+	[MSG_SA_UPDATE] = { "update sa", sizeof(struct sa_request) },
+	[MSG_SA_DELETE] = { "delete sa", sizeof(struct msg_sa_delete) },
+	[MSG_SA_GET] = { "get sa", sizeof(struct msg_sa_id) },
+	[MSG_OWNER_FLUSH] = { "flush owner", sizeof(struct sa_owner) },
+	[MSG_SA_NARROW] = { "narrow sa", sizeof(struct msg_narrow) },
+	[MSG_IKE_STIRS] = { "ike stirs", 0 },
 	[MSG_SHOW_SA] = { "show sa", sizeof(struct msg_cursor) },
 	[MSG_SHOW_IFACE] = { "show interfaces", sizeof(struct msg_cursor) },
 	[MSG_SHOW_DROPS] = { "show drops", 0 },
@@ -37,6 +45,12 @@ static const struct {
 	[MSG_STOP] = { "stop", 0 },
 	[MSG_STOP_DESTROY] = { "stop -d", 0 },
 	[MSG_MONITOR] = { "monitor", 0 },
+	[MSG_SHOW_CLIENTS] = { "show clients", 0 },
+	[MSG_SA_ROW] = { "sa row", sizeof(struct msg_sa_row) },
+	[MSG_SPI] = { "spi", sizeof(struct msg_spi) },
+	[MSG_CLIENTS] = { "clients", sizeof(struct msg_clients) },
+	[MSG_EXPIRED] = { "expired", sizeof(struct msg_expired) },
+	[MSG_ACQUIRE] = { "acquire", sizeof(struct msg_acquire) },
 	[MSG_SA_ROWS] = { "sa rows", sizeof(struct msg_sa_rows) },
 	[MSG_IFACE_ROWS] = { "interface rows", sizeof(struct msg_iface_rows) },
 	[MSG_DROPS] = { "drops", sizeof(struct msg_drops) },
@@ -64,6 +78,7 @@ static const struct {
 
 _Static_assert(sizeof(struct msg_sa_rows) <= IPC_BODY_MAX, "SA rows");
 _Static_assert(sizeof(struct msg_iface_rows) <= IPC_BODY_MAX, "iface rows");
+_Static_assert(sizeof(struct msg_clients) <= IPC_BODY_MAX, "clients");
 _Static_assert(sizeof(struct msg_process) <= IPC_BODY_MAX, "process");
 _Static_assert(sizeof(struct msg_drops) <= IPC_BODY_MAX, "drops");
 

@@ -317,9 +317,9 @@ children_ready(void)
 
 /* Clients may come: control takes them from here on. */
 static void
-hand_listener(int fd, uint32_t show_only)
+hand_listener(int fd, enum listen_kind kind)
 {
-	struct msg_listen m = { .restricted = show_only };
+	struct msg_listen m = { .kind = kind };
 
 	if (listen(fd, 16) == -1 ||
 	    ipc_send(control.ipc, MSG_LISTEN, 0, fd, &m, sizeof(m)) == -1)
@@ -330,9 +330,9 @@ hand_listener(int fd, uint32_t show_only)
 void
 parent_serves(void)
 {
-	hand_listener(sockfd, 0);
+	hand_listener(sockfd, LISTEN_CONTROL);
 	if (restricted != NULL)
-		hand_listener(restrictedfd, 1);
+		hand_listener(restrictedfd, LISTEN_RESTRICTED);
 	log_set_hook(monitor);
 	log_info("started, version %s", SECD_VERSION);
 	sys_notify("READY=1");

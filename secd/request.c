@@ -34,6 +34,9 @@ iface_conf_init(struct iface_conf *ic, const char *name)
 	ic->mtu = IFACE_MTU_DEFAULT;
 	ic->replay = IFACE_REPLAY_DEFAULT;
 	ic->link = LINK_SA;
+	ic->encap = ENCAP_AUTO;
+	ic->switch_delay = IFACE_SWITCH_DEFAULT;
+	ic->drain = IFACE_DRAIN_DEFAULT;
 }
 
 static const char *
@@ -114,20 +117,54 @@ iface_conf_check(const struct iface_conf *ic)
 		return "replay window out of range (0 to 65536)";
 	if (ic->link != LINK_SA && ic->link != LINK_ADMIN)
 		return "unknown link state";
-	if (ic->dynamic > 1 || ic->down > 1)
+	if (ic->dynamic > 1 || ic->down > 1 || ic->acquire > 1 ||
+	    ic->nofollow > 1 || ic->pad != 0 || ic->pad2 != 0)
 		return "malformed flags";
+	if (ic->encap > ENCAP_PORT)
+		return "unknown encapsulation";
+	if ((ic->encap == ENCAP_PORT) != (ic->encap_port != 0))
+		return "encapsulation port out of range (1 to 65535)";
+	if (ic->encap == ENCAP_PORT && (ic->encap_port == UDP_ENCAP_PORT ||
+	    ic->encap_port == 500))
+		return "ports 500 and 4500 are IKE's: use encap udp";
+	if (ic->switch_delay > IFACE_SECONDS_MAX)
+		return "switch delay out of range (0 to 300)";
+	if (ic->drain > IFACE_SECONDS_MAX)
+		return "drain out of range (0 to 300)";
 	return NULL;
 }
 
-const char *
-sa_request_check(const struct sa_request *r)
+int
+sa_owner_ok(const struct sa_owner *o)
 {
-	if (!text_ok(r->iface, sizeof(r->iface)) || !iface_name_ok(r->iface))
+	size_t i;
+
+	if (!text_ok(o->name, sizeof(o->name)))
+		return 0;
+	for (i = strlen(o->name); i < sizeof(o->name); i++)
+		if (o->name[i] != '\0')
+			return 0;
+	return 1;
+}
+
+int
+sa_owner_equal(const struct sa_owner *a, const struct sa_owner *b)
+{
+	return a->uid == b->uid && memcmp(a->name, b->name,
+	    sizeof(a->name)) == 0;
+}
+
+/* What new SAs and changes have in common. */
+static const char *
+check_common(const struct sa_request *r)
+{
+	if (!sa_owner_ok(&r->owner))
+		return "malformed owner";
+	/* an IKE daemon may leave the interface to the engine */
+	if (!text_ok(r->iface, sizeof(r->iface)) ||
+	    (!iface_name_ok(r->iface) &&
+	    !((r->flags & SA_F_IKE) && r->iface[0] == '\0')))
 		return "interface name is not sec and a number";
-	if (!text_ok(r->enc, sizeof(r->enc)) || r->enc[0] == '\0')
-		return "no cipher";
-	if (!text_ok(r->auth, sizeof(r->auth)))
-		return "malformed auth name";
 	if (!addr_valid(&r->src) || !addr_valid(&r->dst))
 		return "malformed src or dst";
 	if (r->src.af == 0 || r->dst.af == 0)
@@ -138,13 +175,38 @@ sa_request_check(const struct sa_request *r)
 		return "src and dst are of different families";
 	if (r->spi < 256)
 		return "spi below 256 is reserved";
-	if (r->replay > REPLAY_MAX)
-		return "replay window out of range (0 to 65536)";
-	if (r->dir != SA_IN && r->dir != SA_OUT)
+	if (r->dir > SA_ANY_DIR ||
+	    (r->dir == SA_ANY_DIR && !(r->flags & SA_F_IKE)))
 		return "direction is neither in nor out";
 	if ((r->flags & ~(SA_F_ESN | SA_F_REPLAY | SA_F_STATIC |
-	    SA_F_CONF)) != 0 || r->pad != 0)
+	    SA_F_CONF | SA_F_IKE)) != 0)
 		return "unknown flags";
+	if (r->encap > 1 || (!r->encap && (r->sport != 0 || r->dport != 0)))
+		return "malformed encapsulation";
+	return NULL;
+}
+
+const char *
+sa_change_check(const struct sa_request *r)
+{
+	if (r->keylen != 0 || r->authkeylen != 0)
+		return "keys cannot be changed";
+	return check_common(r);
+}
+
+const char *
+sa_request_check(const struct sa_request *r)
+{
+	const char *why;
+
+	if ((why = check_common(r)) != NULL)
+		return why;
+	if (!text_ok(r->enc, sizeof(r->enc)) || r->enc[0] == '\0')
+		return "no cipher";
+	if (!text_ok(r->auth, sizeof(r->auth)))
+		return "malformed auth name";
+	if (r->replay > REPLAY_MAX)
+		return "replay window out of range (0 to 65536)";
 	if (!(r->flags & SA_F_ESN) && r->seq > UINT32_MAX)
 		return "seq above 2^32 - 1 without esn";
 	if (r->keylen > sizeof(r->key) || r->authkeylen > sizeof(r->authkey))

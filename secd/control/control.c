@@ -60,6 +60,7 @@ static const struct {
 	[MSG_SA_ADD] = { ENGINE, 0 },
 	[MSG_SA_REMOVE] = { ENGINE, 0 },
 	[MSG_SA_FLUSH] = { ENGINE, 0 },
+	[MSG_SA_EXPIRE] = { ENGINE, 0 },
 	[MSG_SHOW_SA] = { ENGINE, 1 },
 	[MSG_SHOW_IFACE] = { ENGINE, 1 },
 	[MSG_SHOW_DROPS] = { ENGINE, 1 },
@@ -256,7 +257,7 @@ listen_on(const struct msg_listen *ml, int fd)
 
 	if (fd == -1 || (l = calloc(1, sizeof(*l))) == NULL)
 		fatalx("listen");
-	l->restricted = ml->restricted != 0;
+	l->restricted = ml->kind == LISTEN_RESTRICTED;
 	l->ev = event_new(base, fd, EV_READ | EV_PERSIST, client_connects, l);
 	if (l->ev == NULL || event_add(l->ev, NULL) == -1)
 		fatalx("listen");

@@ -38,6 +38,12 @@ enum drop {
 	DROP_SEND_ERROR,		/* out: any other refusal */
 	DROP_TUN_DOWN,			/* in: the interface is down */
 	DROP_TUN_ERROR,			/* in: the device refused it */
+	DROP_ENCAP,			/* in: in UDP where the SA is not, or
+					 * the other way round */
+	DROP_IKE,			/* in: IKE's, on a port shared with a
+					 * daemon that is not there */
+	DROP_KEEPALIVE,			/* in: RFC 3948 2.3, swallowed */
+	DROP_NO_WIRE,			/* out: no socket of that family */
 	DROP_MAX
 };
 
@@ -85,16 +91,37 @@ struct data_node *data_queue_take(struct data_queue *);
 
 /* --- what packets need of an SA, and of an interface --- */
 
+/* Handed over by the worker as a command of its own, and taken back. */
+struct data_event {
+	struct data_node node;		/* first: a node is its event */
+	int		 type;
+	void		*owner;
+	atomic_int	 pending;	/* from the push until main has it */
+};
+
+/* Where an SA's outer packets come from, and go to. */
+struct data_path {
+	struct ip_addr	 src;
+	struct ip_addr	 dst;
+	uint16_t	 sport;		/* UDP, host order; 0: raw ESP */
+	uint16_t	 dport;
+	uint8_t		 wire;		/* index of the worker's socket */
+};
+
 struct data_sa {
 	/* set before the worker gets it */
 	struct esp_sa	*esp;
 	struct data_if	*iface;
-	struct ip_addr	 src;
-	struct ip_addr	 dst;
 	uint32_t	 spi;
+	int		 follow;	/* in, UDP: tell when the peer moves */
 	void		*owner;		/* the engine's SA */
 
+	/* set before the worker gets it, changed by DATA_SA_MOVE */
+	struct data_path path;
+
 	/* main thread writes, worker reads */
+	counter		 life_packets;	/* tell when packets reaches this, */
+	counter		 life_bytes;	/* or bytes this; UINT64_MAX never */
 	counter		 limit;		/* out: durable mark of the ledger */
 	counter		 floor;		/* out: up to here others may have sent;
 					 * written before limit */
@@ -102,12 +129,15 @@ struct data_sa {
 
 	/* worker's */
 	struct data_sa	*next;		/* in its hash chain */
-	struct data_event {
-		struct data_node node;	/* first: a node is its event */
-		int		 type;
-		void		*owner;
-		atomic_int	 pending; /* from the push until main has it */
-	}		 ev_low;
+	struct data_event ev_low;
+	struct data_event ev_used;	/* once: the first packet that was sent,
+					 * or was authentic */
+	struct data_event ev_life;
+	struct data_event ev_moved;
+	int		 used;		/* ev_used has been pushed */
+	/* written before ev_moved is pushed, not while it is pending */
+	struct ip_addr	 moved_to;
+	uint16_t	 moved_port;
 	counter		 seq;		/* last used (out), highest seen (in) */
 	counter		 packets;
 	counter		 bytes;		/* of inner packets */
@@ -123,6 +153,8 @@ struct data_if {
 	struct event	 ev;
 	struct data_sa	*out;		/* current outbound SA, or NULL */
 	struct data_event ev_gone;	/* the device was taken away */
+	struct data_event ev_nosa;	/* a packet found no outbound SA */
+	atomic_int	 tell_nosa;	/* main: push ev_nosa when that is so */
 	counter		 in_packets;
 	counter		 in_bytes;
 	counter		 out_packets;
@@ -139,11 +171,17 @@ enum data_cmd_type {
 	DATA_SA_REMOVE,
 	DATA_OUT_SET,		/* iface sends by sa (NULL: drops) */
 	DATA_FENCE,		/* all that came before is done */
-	DATA_WIRE_ADD,		/* receive and send on fd of this af */
+	DATA_SA_MOVE,		/* sa's path is cmd's from now on */
+	DATA_WIRE_ADD,		/* receive and send on this socket */
 	DATA_QUIT,
 	/* worker to main: struct data_event */
 	DATA_EV_LOW,		/* sa reached its low mark */
-	DATA_EV_GONE		/* iface's device is gone */
+	DATA_EV_GONE,		/* iface's device is gone */
+	DATA_EV_USED,		/* sa has carried its first packet */
+	DATA_EV_LIFE,		/* sa reached life_packets or life_bytes */
+	DATA_EV_MOVED,		/* sa's newest packet came from moved_to */
+	DATA_EV_NOSA,		/* iface had a packet and no outbound SA */
+	DATA_EV_PROBE		/* a wire got the probe that main sent */
 };
 
 struct data_cmd {
@@ -151,7 +189,9 @@ struct data_cmd {
 	int		 type;
 	struct data_if	*iface;
 	struct data_sa	*sa;
+	struct data_path path;		/* DATA_SA_MOVE; wire of DATA_WIRE_ADD */
 	int		 fd;
+	uint16_t	 port;		/* UDP, host order; 0 raw ESP */
 	uint8_t		 af;
 };
 
@@ -179,20 +219,32 @@ struct data_sa	*satab_find(const struct satab *, uint32_t spi,
 #define SLOT_MAX	65535	/* largest IP packet */
 #define SLOT_SIZE	(SLOT_HEAD + SLOT_MAX + SLOT_TAIL + 1)
 
+#define WIRES_MAX	32
+
+/* An outer socket: raw ESP, or UDP on one local port. */
 struct wire {
 	struct worker	*worker;
 	struct event	 ev;
-	int		 fd;		/* -1: no such family here */
+	struct data_event ev_probe;
+	int		 fd;		/* -1: none */
+	uint16_t	 port;
 	uint8_t		 af;
 };
+
+/*
+ * What main sends to a UDP wire of its own to see whether ESP reaches it there:
+ * an SPI that is never used and a random number, in network order.
+ */
+#define PROBE_SPI	1U		/* reserved, RFC 4303 2.1 */
+#define PROBE_LEN	12
 
 struct worker {
 	struct event_base *base;	/* the thread's own */
 	struct data_queue cmds;		/* main to worker */
 	struct data_queue done;		/* worker to main: cmds and events */
 	struct event	 ev_cmds;
-	struct wire	 wire4;
-	struct wire	 wire6;
+	struct wire	 wires[WIRES_MAX];
+	counter		 probe;		/* main: the number now expected; 0 none */
 	struct satab	 satab;
 	counter		 stray[DROP_MAX];	/* of no interface */
 	struct sys_dgram dgram[SYS_BATCH];

@@ -17,6 +17,10 @@ static const char *const names[DROP_MAX - ESP_STATUS_MAX] = {
 	[DROP_SEND_ERROR - ESP_STATUS_MAX] = "send-error",
 	[DROP_TUN_DOWN - ESP_STATUS_MAX] = "interface-down",
 	[DROP_TUN_ERROR - ESP_STATUS_MAX] = "tun-error",
+	[DROP_ENCAP - ESP_STATUS_MAX] = "encap-mismatch",
+	[DROP_IKE - ESP_STATUS_MAX] = "ike-unclaimed",
+	[DROP_KEEPALIVE - ESP_STATUS_MAX] = "keepalive",
+	[DROP_NO_WIRE - ESP_STATUS_MAX] = "no-socket",
 };
 
 const char *

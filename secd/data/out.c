@@ -56,12 +56,12 @@ static void
 send_batch(struct worker *w, struct data_if *dif, struct data_sa *sa,
     const size_t *inner, int n)
 {
-	struct wire *wire = sa->dst.af == AF_INET ? &w->wire4 : &w->wire6;
+	struct wire *wire = &w->wires[sa->path.wire];
 	int i;
 
 	for (i = 0; i < n; i++) {
-		w->dgram[i].src = sa->src;
-		w->dgram[i].dst = sa->dst;
+		w->dgram[i].src = sa->path.src;
+		w->dgram[i].dst = sa->path.dst;
 		w->dgram[i].error = ENETUNREACH;
 	}
 	if (wire->fd != -1)

@@ -40,7 +40,7 @@ satab_find(const struct satab *t, uint32_t spi, const struct ip_addr *dst)
 
 	for (sa = *bucket((struct satab *)(uintptr_t)t, spi); sa != NULL;
 	    sa = sa->next)
-		if (sa->spi == spi && addr_equal(&sa->dst, dst))
+		if (sa->spi == spi && addr_equal(&sa->path.dst, dst))
 			return sa;
 	return NULL;
 }

@@ -52,14 +52,15 @@ wire_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-wire_add(struct worker *w, int fd, uint8_t af)
+wire_add(struct worker *w, const struct data_cmd *c)
 {
-	struct wire *wire = af == AF_INET ? &w->wire4 : &w->wire6;
+	struct wire *wire = &w->wires[c->path.wire];
 
 	wire->worker = w;
-	wire->fd = fd;
-	wire->af = af;
-	event_assign(&wire->ev, w->base, fd, EV_READ | EV_PERSIST,
+	wire->fd = c->fd;
+	wire->af = c->af;
+	wire->port = c->port;
+	event_assign(&wire->ev, w->base, c->fd, EV_READ | EV_PERSIST,
 	    wire_readable, wire);
 	event_add(&wire->ev, NULL);
 }
@@ -87,14 +88,20 @@ carry_out(struct worker *w, struct data_cmd *c)
 		c->iface->out = c->sa;
 		break;
 	case DATA_WIRE_ADD:
-		wire_add(w, c->fd, c->af);
+		wire_add(w, c);
 		break;
 	case DATA_QUIT:
 		event_base_loopbreak(w->base);
 		break;
+	case DATA_SA_MOVE:
 	case DATA_FENCE:
 	case DATA_EV_LOW:
 	case DATA_EV_GONE:
+	case DATA_EV_USED:
+	case DATA_EV_LIFE:
+	case DATA_EV_MOVED:
+	case DATA_EV_NOSA:
+	case DATA_EV_PROBE:
 		break;
 	}
 }
@@ -118,8 +125,11 @@ commands(evutil_socket_t fd, short what, void *arg)
 int
 worker_init(struct worker *w, struct event_base *base)
 {
+	size_t i;
+
 	w->base = base;
-	w->wire4.fd = w->wire6.fd = -1;
+	for (i = 0; i < WIRES_MAX; i++)
+		w->wires[i].fd = -1;
 	if (data_queue_init(&w->cmds) == -1)
 		return -1;
 	if (data_queue_init(&w->done) == -1) {

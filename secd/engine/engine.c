@@ -297,6 +297,7 @@ add_wire(const struct msg_wire *mw, int fd)
 	c->type = DATA_WIRE_ADD;
 	c->fd = fd;
 	c->af = (uint8_t)mw->af;
+	c->path.wire = mw->af == AF_INET ? 0 : 1;
 	data_queue_push(&worker->cmds, &c->node);
 }
 

@@ -172,8 +172,11 @@ sa_new(const struct sa_request *req, uint32_t replay, int *error, char *why,
 		return NULL;
 	}
 	data_sa_init(sa->hot, sa);
-	sa->hot->src = req->src;
-	sa->hot->dst = req->dst;
+	sa->hot->path.src = req->src;
+	sa->hot->path.dst = req->dst;
+	sa->hot->path.wire = req->dst.af == AF_INET ? 0 : 1;
+	atomic_init(&sa->hot->life_packets, UINT64_MAX);
+	atomic_init(&sa->hot->life_bytes, UINT64_MAX);
 	sa->hot->spi = req->spi;
 	sa->id = engine_id();
 	sa->added = time(NULL);

@@ -90,7 +90,7 @@ wait_answer(void)
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct msg_listen ml = { .restricted = 0 };
+	struct msg_listen ml = { .kind = LISTEN_CONTROL };
 	struct ipc_hdr h;
 	uint8_t in[IPC_BODY_MAX];
 	int e[2], lfd;
@@ -112,7 +112,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	require(lfd != -1 && bind(lfd, (struct sockaddr *)&sun,
 	    sizeof(sun)) == 0 && listen(lfd, 8) == 0, "listen");
 	/* who is not root is let in by the other door */
-	ml.restricted = getuid() != 0;
+	ml.kind = getuid() != 0 ? LISTEN_RESTRICTED : LISTEN_CONTROL;
 	play_send_fd(parent_fd, MSG_LISTEN, &ml, sizeof(ml), lfd);
 	reconnect();
 	return 0;

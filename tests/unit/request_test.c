@@ -112,9 +112,15 @@ sas(void)
 	BAD_SA("spi 255", sr.spi = 255);
 	BAD_SA("spi 0", sr.spi = 0);
 	BAD_SA("replay 65537", sr.replay = 65537);
-	BAD_SA("direction 2", sr.dir = 2);
+	BAD_SA("direction 3", sr.dir = 3);
 	BAD_SA("an unknown flag", sr.flags = 0x8000);
-	BAD_SA("padding", sr.pad = 1);
+	BAD_SA("a port without encapsulation", sr.dport = 4500);
+	BAD_SA("encapsulation 2", sr.encap = 2);
+	BAD_SA("no direction from one who must know", sr.dir = SA_ANY_DIR);
+	BAD_SA("no interface from one who must know", sr.iface[0] = '\0');
+	BAD_SA("an unterminated owner", memset(sr.owner.name, 'a',
+	    sizeof(sr.owner.name)));
+	BAD_SA("octets behind an owner", sr.owner.name[5] = 'a');
 	BAD_SA("seq 2^32 without esn", sr.seq = UINT64_C(1) << 32);
 	BAD_SA("keylen 65", sr.keylen = 65);
 	BAD_SA("keylen 65535", sr.keylen = 65535);
