@@ -47,6 +47,13 @@ void		 parse_iface_inner(uint8_t af, const char *local,
 void		 parse_iface_mtu(const char *);
 void		 parse_iface_replay(const char *);
 void		 parse_iface_link(const char *);
+/* port is the word after mode, or NULL. */
+void		 parse_iface_encap(const char *mode, const char *port);
+void		 parse_iface_acquire(const char *);
+/* delay is the word after when, or NULL. */
+void		 parse_iface_switch(const char *when, const char *delay);
+void		 parse_iface_drain(const char *);
+void		 parse_iface_follow(const char *);
 void		 parse_iface_down(int down);
 /* The block ends; the interface's ends may stand after its SAs. */
 void		 parse_iface_end(void);

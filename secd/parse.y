@@ -47,9 +47,9 @@ static void	 unknown_word(const char *);
 static void	 later_word(const struct value *, int);
 %}
 
-%token	DESCRIPTION DEVICE DIRECTORY DOWN DST AUTH ENC ESN FILENAME IN INCLUDE
-%token	INET INET6 INTERFACE KEY LINK LOCAL MTU OUT PEER REPLAY RESTRICTED SA
-%token	SEQ SOCKET SPI SRC STATE UP
+%token	ACQUIRE AUTH DESCRIPTION DEVICE DIRECTORY DOWN DRAIN DST ENC ENCAP ESN
+%token	FILENAME FOLLOW IN INCLUDE INET INET6 INTERFACE KEY LINK LOCAL MTU OUT
+%token	PEER REPLAY RESTRICTED SA SEQ SOCKET SPI SRC STATE SWITCH UP
 %token	STRING LATER UNKNOWN BAD
 
 %%
@@ -136,6 +136,13 @@ statement	: DESCRIPTION STRING	{ parse_iface_descr($2.s); }
 		| REPLAY STRING		{ parse_iface_replay($2.s); }
 		| LINK STATE SA		{ parse_iface_link("sa"); }
 		| LINK STATE STRING	{ parse_iface_link($3.s); }
+		| ENCAP STRING		{ parse_iface_encap($2.s, NULL); }
+		| ENCAP STRING STRING	{ parse_iface_encap($2.s, $3.s); }
+		| ACQUIRE STRING	{ parse_iface_acquire($2.s); }
+		| SWITCH STRING		{ parse_iface_switch($2.s, NULL); }
+		| SWITCH STRING STRING	{ parse_iface_switch($2.s, $3.s); }
+		| DRAIN STRING		{ parse_iface_drain($2.s); }
+		| FOLLOW STRING		{ parse_iface_follow($2.s); }
 		| UP			{ parse_iface_down(0); }
 		| DOWN			{ parse_iface_down(1); }
 		| SA IN {
@@ -198,15 +205,19 @@ static const struct keyword {
 	const char	*name;
 	int		 token;
 } keywords[] = {
+	{ "acquire",		ACQUIRE },
 	{ "auth",		AUTH },
 	{ "description",	DESCRIPTION },
 	{ "device",		DEVICE },
 	{ "directory",		DIRECTORY },
 	{ "down",		DOWN },
+	{ "drain",		DRAIN },
 	{ "dst",		DST },
 	{ "enc",		ENC },
+	{ "encap",		ENCAP },
 	{ "esn",		ESN },
 	{ "file",		FILENAME },
+	{ "follow",		FOLLOW },
 	{ "in",			IN },
 	{ "include",		INCLUDE },
 	{ "inet",		INET },
@@ -226,6 +237,7 @@ static const struct keyword {
 	{ "spi",		SPI },
 	{ "src",		SRC },
 	{ "state",		STATE },
+	{ "switch",		SWITCH },
 	{ "up",			UP }
 };
 
@@ -238,11 +250,8 @@ static const struct later {
 	const char	*accepted;
 	int		 where;
 } laters[] = {
-	{ "acquire",		"no",			AT_IFACE },
 	{ "crypto",		"backend libcrypto",	AT_TOP },
 	{ "df",			"clear",		AT_IFACE },
-	{ "drain",		"0",			AT_IFACE },
-	{ "encap",		"none",			AT_IFACE },
 	{ "encap",		NULL,			AT_SA },
 	{ "lifetime",		NULL,			AT_IFACE | AT_SA },
 	{ "metrics",		NULL,			AT_TOP },
@@ -250,8 +259,6 @@ static const struct later {
 	{ "offload",		NULL,			AT_TOP | AT_IFACE },
 	{ "output",		"raw",			AT_IFACE },
 	{ "probe",		NULL,			AT_IFACE },
-	{ "switch",		"at-once",		AT_IFACE },
-	{ "switch",		"delay 0",		AT_IFACE },
 	{ "workers",		"1",			AT_TOP }
 };
 
@@ -275,13 +282,15 @@ keyword_cmp(const void *key, const void *row)
 	return strcmp(key, ((const struct keyword *)row)->name);
 }
 
+/* What an SA alone does not know yet may begin another statement. */
 static int
-is_later(const char *s)
+is_later(const char *s, int start)
 {
 	size_t i;
 
 	for (i = 0; i < NELEMS(laters); i++)
-		if (strcmp(laters[i].name, s) == 0)
+		if (strcmp(laters[i].name, s) == 0 &&
+		    !(start && laters[i].where == AT_SA))
 			return 1;
 	return 0;
 }
@@ -314,7 +323,7 @@ yylex(void)
 		return STRING;
 	if (t.kind != LEX_WORD)
 		return t.kind;
-	if (is_later(t.text)) {
+	if (is_later(t.text, start)) {
 		yylval.rest = lex_rest();
 		return LATER;
 	}

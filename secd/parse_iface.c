@@ -20,7 +20,8 @@
 
 enum once {
 	ONCE_DESCR, ONCE_DEVICE, ONCE_LOCAL, ONCE_PEER, ONCE_MTU, ONCE_REPLAY,
-	ONCE_LINK, ONCE_UPDOWN
+	ONCE_LINK, ONCE_ENCAP, ONCE_ACQUIRE, ONCE_SWITCH, ONCE_DRAIN,
+	ONCE_FOLLOW, ONCE_UPDOWN
 };
 
 static struct {
@@ -247,6 +248,131 @@ parse_iface_link(const char *s)
 		lex_error("not supported yet: link state alive");
 	else
 		lex_error("link state %s: use admin or sa", lex_shown(s));
+	take(&ic);
+}
+
+/* A value that is complete without another word. */
+static int
+alone(const char *what, const char *s, const char *rest)
+{
+	if (rest == NULL)
+		return 0;
+	lex_error("%s %s: nothing may follow", what, lex_shown(s));
+	return -1;
+}
+
+void
+parse_iface_encap(const char *mode, const char *port)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	uint64_t n = 0;
+
+	if (parse_once(&cur.seen, ONCE_ENCAP, "encap") == -1)
+		return;
+	if (strcmp(mode, "port") == 0) {
+		if (port == NULL) {
+			lex_error("encap port: its number is missing");
+			return;
+		}
+		if (parse_number("encap port", port, &n) == -1)
+			return;
+		ic.encap = ENCAP_PORT;
+	} else if (alone("encap", mode, port) == -1)
+		return;
+	else if (strcmp(mode, "auto") == 0)
+		ic.encap = ENCAP_AUTO;
+	else if (strcmp(mode, "udp") == 0)
+		ic.encap = ENCAP_UDP;
+	else if (strcmp(mode, "none") == 0)
+		ic.encap = ENCAP_NONE;
+	else {
+		lex_error("encap %s: use auto, udp, none or port NUMBER",
+		    lex_shown(mode));
+		return;
+	}
+	/* 0 is out of range, as what does not fit is */
+	ic.encap_port = n > UINT16_MAX ? 0 : (uint16_t)n;
+	take(&ic);
+}
+
+static int
+yes_or_no(const char *what, const char *s, int *yes)
+{
+	*yes = strcmp(s, "yes") == 0;
+	if (*yes || strcmp(s, "no") == 0)
+		return 0;
+	lex_error("%s %s: use yes or no", what, lex_shown(s));
+	return -1;
+}
+
+void
+parse_iface_acquire(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	int yes;
+
+	if (parse_once(&cur.seen, ONCE_ACQUIRE, "acquire") == -1 ||
+	    yes_or_no("acquire", s, &yes) == -1)
+		return;
+	ic.acquire = yes;
+	take(&ic);
+}
+
+void
+parse_iface_follow(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+	int yes;
+
+	if (parse_once(&cur.seen, ONCE_FOLLOW, "follow") == -1 ||
+	    yes_or_no("follow", s, &yes) == -1)
+		return;
+	ic.nofollow = !yes;
+	take(&ic);
+}
+
+/* More than the field holds is more than is allowed. */
+static int
+seconds(const char *what, const char *s, uint16_t *field)
+{
+	uint64_t n;
+
+	if (parse_number(what, s, &n) == -1)
+		return -1;
+	*field = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+	return 0;
+}
+
+void
+parse_iface_switch(const char *when, const char *delay)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (parse_once(&cur.seen, ONCE_SWITCH, "switch") == -1)
+		return;
+	if (strcmp(when, "at-once") == 0) {
+		if (alone("switch", when, delay) == -1)
+			return;
+		ic.switch_delay = 0;
+	} else if (strcmp(when, "delay") == 0 && delay != NULL) {
+		if (seconds("switch delay", delay, &ic.switch_delay) == -1)
+			return;
+	} else {
+		lex_error("switch %s: use at-once or delay SECONDS",
+		    lex_shown(when));
+		return;
+	}
+	take(&ic);
+}
+
+void
+parse_iface_drain(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (parse_once(&cur.seen, ONCE_DRAIN, "drain") == -1 ||
+	    seconds("drain", s, &ic.drain) == -1)
+		return;
 	take(&ic);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Print a configuration in secd.conf's own words, defaults included, so that
- * parsing the output gives an equal tree.  Used by secd -nvv and for the
- * state file; prints names of key files and never what is in them.
+ * Print a configuration in secd.conf's own words, so that parsing the output
+ * gives an equal tree: what each interface has, defaults included, and what few
+ * say only where it is not the default.  Used by secd -nvv and for the state
+ * file; prints names of key files and never what is in them.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -54,6 +55,35 @@ print_inner(const struct iface_addr *ia, FILE *out)
 }
 
 static void
+print_encap(const struct iface_conf *ic, FILE *out)
+{
+	if (ic->encap == ENCAP_PORT)
+		fprintf(out, "\tencap port %u\n", ic->encap_port);
+	else
+		fprintf(out, "\tencap %s\n", ic->encap == ENCAP_UDP ? "udp" :
+		    ic->encap == ENCAP_NONE ? "none" : "auto");
+}
+
+/* Where it differs from what an interface does untold. */
+static void
+print_unusual(const struct iface_conf *ic, FILE *out)
+{
+	struct iface_conf usual;
+
+	iface_conf_init(&usual, ic->name);
+	if (ic->encap != usual.encap)
+		print_encap(ic, out);
+	if (ic->acquire != usual.acquire)
+		fprintf(out, "\tacquire %s\n", ic->acquire ? "yes" : "no");
+	if (ic->switch_delay != usual.switch_delay)
+		fprintf(out, "\tswitch delay %u\n", ic->switch_delay);
+	if (ic->drain != usual.drain)
+		fprintf(out, "\tdrain %u\n", ic->drain);
+	if (ic->nofollow != usual.nofollow)
+		fprintf(out, "\tfollow %s\n", ic->nofollow ? "no" : "yes");
+}
+
+static void
 print_sa(const struct conf_sa *cs, FILE *out)
 {
 	const struct sa_request *r = &cs->req;
@@ -100,6 +130,7 @@ conf_print_iface(const struct conf_iface *ci, FILE *out)
 	    ic->replay);
 	fprintf(out, "\tlink state %s\n",
 	    ic->link == LINK_ADMIN ? "admin" : "sa");
+	print_unusual(ic, out);
 	fprintf(out, "\t%s\n", ic->down ? "down" : "up");
 	TAILQ_FOREACH(cs, &ci->sas, entry)
 		print_sa(cs, out);

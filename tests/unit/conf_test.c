@@ -119,6 +119,48 @@ test_sas(void)
 	conf_free(c);
 }
 
+static void
+test_manners(void)
+{
+	struct conf *c = parse("interface sec0 { encap port 4501; acquire yes\n"
+	    "switch at-once; drain 300; follow no }\n"
+	    "interface sec1 { switch delay 7; encap udp; follow yes }\n"
+	    "interface sec2 { encap none }");
+	const struct iface_conf *ic;
+
+	if (!ok(c != NULL, "manners: parsed: %s", complaints))
+		return;
+	ic = &conf_find(c, "sec0")->conf;
+	is(ic->encap, ENCAP_PORT, "encap port");
+	is(ic->encap_port, 4501, "its number");
+	is(ic->acquire, 1, "acquire");
+	is(ic->switch_delay, 0, "switch at once");
+	is(ic->drain, 300, "drain");
+	is(ic->nofollow, 1, "follow no");
+	ic = &conf_find(c, "sec1")->conf;
+	is(ic->switch_delay, 7, "switch delay");
+	is(ic->encap, ENCAP_UDP, "encap udp");
+	is(ic->encap_port, 0, "without a number");
+	is(ic->nofollow, 0, "follow yes");
+	is(conf_find(c, "sec2")->conf.encap, ENCAP_NONE, "encap none");
+	conf_free(c);
+}
+
+static void
+test_suites(void)
+{
+	struct conf *c = parse("interface sec0 { sa in spi 256 src " PEER " dst "
+	    LOCAL " auth hmac-sha2-384 key file \"/a\" enc aes-192 }");
+	const struct conf_sa *sa;
+
+	if (!ok(c != NULL, "two keys: parsed: %s", complaints))
+		return;
+	sa = TAILQ_FIRST(&TAILQ_FIRST(&c->ifaces)->sas);
+	ok(strcmp(sa->req.enc, "aes-192") == 0 &&
+	    strcmp(sa->req.auth, "hmac-sha2-384") == 0, "their suite");
+	conf_free(c);
+}
+
 /* Macros, open blocks and errors of one text are nothing to the next. */
 static void
 test_no_state(void)
@@ -308,6 +350,8 @@ main(void)
 	log_init(NULL, LOG_TO_STDERR);
 	test_defaults();
 	test_sas();
+	test_manners();
+	test_suites();
 	test_no_state();
 	test_stream();
 	test_long();

@@ -87,6 +87,12 @@ fill(struct state_devs *devs)
 	iface_conf_init(&ic, "sec12");
 	snprintf(ic.device, sizeof(ic.device), "tun3");
 	ic.dynamic = 1;
+	ic.encap = ENCAP_PORT;
+	ic.encap_port = 4501;
+	ic.acquire = 1;
+	ic.nofollow = 1;
+	ic.switch_delay = 0;
+	ic.drain = IFACE_SECONDS_MAX;
 	state_add(devs, &ic);
 }
 
