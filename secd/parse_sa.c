@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "secd/conf.h"
@@ -16,13 +17,7 @@
 #include "secd/parse.h"
 #include "libesp/esp.h"
 
-/* Suites that need a second key, for which there is no word yet. */
-static const char *const later_encs[] = {
-	"aes-128", "aes-192", "aes-256", NULL
-};
-static const char *const later_auths[] = {
-	"hmac-sha1", "hmac-sha2-256", "hmac-sha2-384", "hmac-sha2-512", NULL
-};
+#define AUTH_ADVISED	"hmac-sha2-256"
 
 static struct {
 	struct conf_sa	 sa;
@@ -132,15 +127,6 @@ sa_error(const char *fmt, ...)
 	va_end(ap);
 }
 
-static int
-listed(const char *const *list, const char *s)
-{
-	for (; *list != NULL; list++)
-		if (strcmp(*list, s) == 0)
-			return 1;
-	return 0;
-}
-
 static const struct esp_suite *
 suite_of(const char *enc)
 {
@@ -154,23 +140,53 @@ suite_of(const char *enc)
 }
 
 static int
+is_auth(const char *s)
+{
+	const struct esp_suite *su;
+	size_t i;
+
+	for (i = 0; (su = esp_suite_at(i)) != NULL; i++)
+		if (su->auth != NULL && strcmp(su->auth, s) == 0)
+			return 1;
+	return 0;
+}
+
+/* What goes with a cipher, but the one that is advised. */
+static const char *
+other_auths(const char *enc)
+{
+	static char list[160];
+	const struct esp_suite *su;
+	size_t i, n = 0;
+
+	list[0] = '\0';
+	for (i = 0; (su = esp_suite_at(i)) != NULL; i++)
+		if (strcmp(su->enc, enc) == 0 && su->auth != NULL &&
+		    strcmp(su->auth, AUTH_ADVISED) != 0 && n < sizeof(list))
+			n += (size_t)snprintf(list + n, sizeof(list) - n,
+			    "%s%s", n > 0 ? ", " : "", su->auth);
+	return list;
+}
+
+static int
 check_suite(const struct sa_request *r)
 {
 	const struct esp_suite *su = suite_of(r->enc);
 
-	if (su == NULL)
-		sa_error("%s%s", listed(later_encs, r->enc) ?
-		    "not supported yet: " : "unknown cipher ",
-		    lex_shown(r->enc));
-	else if (su->auth != NULL)
-		sa_error("not supported yet: %s", r->enc);
-	else if (r->auth[0] == '\0')
+	if (esp_suite_find(r->enc, r->auth) != NULL)
 		return 0;
-	else if (listed(later_auths, r->auth))
+	if (su == NULL)
+		sa_error("unknown cipher %s", lex_shown(r->enc));
+	else if (r->auth[0] == '\0')
+		sa_error("%s needs an auth: auth " AUTH_ADVISED " (or %s)",
+		    r->enc, other_auths(r->enc));
+	else if (!is_auth(r->auth))
+		sa_error("unknown auth %s", lex_shown(r->auth));
+	else if (su->auth == NULL)
 		sa_error("auth %s: %s authenticates itself, leave auth out",
 		    r->auth, r->enc);
 	else
-		sa_error("unknown auth %s", lex_shown(r->auth));
+		sa_error("%s does not go with auth %s", r->enc, r->auth);
 	return -1;
 }
 

@@ -4,7 +4,8 @@
 # of their messages, and secd with a child that fell to an attacker.
 
 UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
-	  tests/unit/hex_test tests/unit/ipc_test tests/unit/request_test
+	  tests/unit/hex_test tests/unit/ipc_test tests/unit/key_test \
+	  tests/unit/request_test
 CORE_TEST_HDRS = tests/lib/tap.h ${SHARED_HDRS}
 
 tests/unit/addr_test: tests/unit/addr_test.c secd/addr.o ${CORE_TEST_HDRS}
@@ -14,6 +15,12 @@ tests/unit/addr_test: tests/unit/addr_test.c secd/addr.o ${CORE_TEST_HDRS}
 tests/unit/hex_test: tests/unit/hex_test.c secd/hex.o ${CORE_TEST_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/hex_test.c \
 	    secd/hex.o ${OS_LIBS}
+
+KEY_TEST_OBJS = secd/engine/key.o secd/hex.o libesp/libesp.a
+tests/unit/key_test: tests/unit/key_test.c ${KEY_TEST_OBJS} \
+	  ${CORE_TEST_HDRS} ${ENGINE_HDRS} ${DATA_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/key_test.c \
+	    ${KEY_TEST_OBJS} -lcrypto ${OS_LIBS}
 
 tests/unit/request_test: tests/unit/request_test.c ${FORM_OBJS} \
 	  ${CORE_TEST_HDRS}

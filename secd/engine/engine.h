@@ -171,8 +171,9 @@ int		 takeover_busy(void);
 /* Lock the buffer that keys pass through, before a filter forbids it. */
 void		 key_init(void);
 /*
- * Read hex from fd into req->key.  0, or -1 with a complaint; on -1 no key
- * octet is left in req.
+ * Read from fd the keys, in hex, of the suite that req names: cipher key and
+ * salt into req->key, the rest into req->authkey.  0, or -1 with a complaint;
+ * on -1 no key octet is left in req.
  */
 int		 key_read(int fd, struct sa_request *req, char *why,
 		    size_t size);

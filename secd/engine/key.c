@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Key files: hex digits, nothing before them, white space after.  The octets
- * pass through one locked page that is wiped before this file returns.
+ * Key files: hex digits, nothing before them, white space after.  One file
+ * holds every key octet of its SA, in the order of RFC 7296 2.17 and RFC 4301:
+ * cipher key, salt, authentication key.  They pass through one locked page
+ * that is wiped before this file returns.
  */
 #include <sys/mman.h>
 
@@ -13,29 +15,51 @@
 #include "secd/engine/engine.h"
 #include "secd/hex.h"
 
-#define TEXT_MAX	(2 * SA_KEYLEN_MAX + 64)
+#define TEXT_MAX	(4 * SA_KEYLEN_MAX + 64)
 
 static char	text[4096] __attribute__((aligned(4096)));
+
+/* "aes-256 hmac-sha2-256 takes 64 octets: 32 of cipher key and 32 of ..." */
+static void
+wrong_length(const struct esp_suite *su, size_t n, char *why, size_t size)
+{
+	snprintf(why, size, "key file has %zu octets, %s%s%s takes %zu "
+	    "octets: %zu of cipher key and %zu of %s", n, su->enc,
+	    su->auth != NULL ? " " : "", su->auth != NULL ? su->auth : "",
+	    su->keylen + su->saltlen + su->authkeylen, su->keylen,
+	    su->auth != NULL ? su->authkeylen : su->saltlen,
+	    su->auth != NULL ? "authentication key" : "salt");
+}
 
 static int
 decode(size_t len, struct sa_request *req, char *why, size_t size)
 {
+	const struct esp_suite *su = esp_suite_find(req->enc, req->auth);
 	const char *wrong = NULL;
+	size_t n;
 
 	len = hex_trim(text, len);
+	if (su == NULL) {
+		snprintf(why, size, "unknown suite %s %s", req->enc, req->auth);
+		return -1;
+	}
+	n = su->keylen + su->saltlen;
 	if (len == 0)
 		wrong = "is empty";
 	else if (len % 2 != 0)
 		wrong = "has an odd number of digits";
-	else if (len / 2 > sizeof(req->key))
-		wrong = "is too long";
-	else if (hex_decode(req->key, text, len / 2) == -1)
+	else if (len / 2 != n + su->authkeylen) {
+		wrong_length(su, len / 2, why, size);
+		return -1;
+	} else if (hex_decode(req->key, text, n) == -1 ||
+	    hex_decode(req->authkey, text + 2 * n, su->authkeylen) == -1)
 		wrong = "holds something else than hex digits";
 	if (wrong != NULL) {
 		snprintf(why, size, "key file %s", wrong);
 		return -1;
 	}
-	req->keylen = (uint16_t)(len / 2);
+	req->keylen = (uint16_t)n;
+	req->authkeylen = (uint16_t)su->authkeylen;
 	return 0;
 }
 

@@ -92,8 +92,10 @@ def requests(s):
     s.refused("an SPI that is too large", s.sa(spi="0x100000000"),
         "0x100000000", rc=2)
     s.refused("an unknown suite", s.sa(enc="rot-13"), "rot-13", rc=2)
-    s.refused("a suite of later", s.sa(enc="aes-128"),
-        "not supported yet", "aes-128", rc=2)
+    s.refused("a cipher without its auth", s.sa(enc="aes-128"),
+        "needs an auth", "hmac-sha2-256", rc=2)
+    s.refused("an auth too many", s.sa(enc="aes-128-gcm auth hmac-sha1"),
+        "leave auth out", rc=2)
     s.refused("no address", s.sa(ends=("there", B)), "there", rc=2)
     s.refused("two families", s.sa(ends=(A, "2001:db8::2")), rc=2)
     s.refused("a window that is too large", s.sa(way="in",
