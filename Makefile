@@ -62,8 +62,8 @@ SYS_HDRS = secd/sys/sys.h
 SECD_OBJS = ${PARENT_OBJS} ${CONTROL_OBJS} ${ENGINE_OBJS} ${DATA_OBJS} \
 	  ${SYS_OBJS} ${SHARED_OBJS}
 CTL_OBJS = secctl/conn.o secctl/json.o secctl/key.o secctl/parser.o \
-	  secctl/secctl.o secctl/show.o secctl/text.o
-CTL_HDRS = secctl/secctl.h
+	  secctl/secctl.o secctl/show.o secctl/text.o secctl/values.o
+CTL_HDRS = secctl/parser.h secctl/secctl.h
 
 all: libesp/libesp.a secd/secd secctl/secctl
 

@@ -100,6 +100,12 @@ spi(uint32_t n)
 	return json_string(buf);
 }
 
+static json_t *
+number_or_null(uint64_t n)
+{
+	return n == 0 ? json_null() : number(n);
+}
+
 /* d is NULL but for an interface's. */
 static json_t *
 counters(const uint64_t *drops, const struct msg_device *d,
@@ -177,12 +183,19 @@ iface(const struct msg_iface_row *r, const struct msg_device *d,
 	put(o, "link_state",
 	    json_string(ic->link == LINK_ADMIN ? "admin" : "sa"));
 	put(o, "replay", number(ic->replay));
+	put(o, "encap", json_string(show_encap(ic->encap)));
+	put(o, "encap_port", number_or_null(ic->encap_port));
+	put(o, "acquire", json_boolean(ic->acquire));
+	put(o, "switch_delay", number(ic->switch_delay));
+	put(o, "drain", number(ic->drain));
+	put(o, "follow", json_boolean(!ic->nofollow));
 	put(o, "local", address(&ic->local));
 	put(o, "peer", address(&ic->peer));
 	put(o, "addresses", addresses(ic));
 	put(o, "sas_in", number(r->nsa_in));
 	put(o, "sas_out", number(r->nsa_out));
 	put(o, "spi_out", spi(r->spi_out));
+	put(o, "lost", text_or_null(r->lost, sizeof(r->lost)));
 	put(o, "in", traffic(r->in_packets, r->in_bytes));
 	put(o, "out", traffic(r->out_packets, r->out_bytes));
 	put(o, "drops", counters(r->drops, d, names));
@@ -197,23 +210,64 @@ since(int64_t then, time_t now)
 	return json_integer(now > then ? now - then : 0);
 }
 
+static json_t *
+moment(int64_t t)
+{
+	return t == 0 ? json_null() : json_integer(t);
+}
+
+static json_t *
+owner(const struct sa_owner *w)
+{
+	json_t *o = json_object();
+
+	put(o, "name", text_or_null(w->name, sizeof(w->name)));
+	put(o, "uid", number(w->uid));
+	return o;
+}
+
+static json_t *
+lifetime(const struct sa_life *l)
+{
+	json_t *o = json_object();
+
+	put(o, "bytes", number_or_null(l->bytes));
+	put(o, "packets", number_or_null(l->packets));
+	put(o, "added", number_or_null(l->added));
+	put(o, "used", number_or_null(l->used));
+	return o;
+}
+
 static void
 sa(const struct msg_sa_row *r, const struct msg_drops *names, time_t now)
 {
-	const int in = r->dir == SA_IN, used = r->used != 0;
+	const int in = r->dir == SA_IN, out = r->dir == SA_OUT;
+	const int ike = (r->flags & SA_F_IKE) != 0;
 	json_t *o = json_object();
 
-	put(o, "interface", text(r->iface, sizeof(r->iface)));
+	put(o, "interface", text_or_null(r->iface, sizeof(r->iface)));
 	put(o, "direction", json_string(in ? "in" : "out"));
 	put(o, "spi", spi(r->spi));
 	put(o, "src", address(&r->src));
 	put(o, "dst", address(&r->dst));
-	put(o, "enc", text(r->enc, sizeof(r->enc)));
+	put(o, "to", out ? address(&r->to) : json_null());
+	put(o, "to_port", number_or_null(out ? r->to_port : 0));
+	put(o, "encap", json_boolean(r->encap));
+	put(o, "sport", number_or_null(r->sport));
+	put(o, "dport", number_or_null(r->dport));
+	put(o, "enc", text_or_null(r->enc, sizeof(r->enc)));
 	put(o, "auth", text_or_null(r->auth, sizeof(r->auth)));
 	put(o, "state", json_string(show_state(r->state)));
 	put(o, "esn", json_boolean(r->flags & SA_F_ESN));
 	put(o, "static", json_boolean(r->flags & SA_F_STATIC));
 	put(o, "configured", json_boolean(r->flags & SA_F_CONF));
+	put(o, "owner", ike ? owner(&r->owner) : json_null());
+	put(o, "rule", r->state == SA_LARVAL ? json_null() :
+	    json_string(show_rule(r->rule)));
+	put(o, "narrow", json_boolean(r->narrow));
+	put(o, "reqid", number_or_null(r->reqid));
+	put(o, "soft", lifetime(&r->soft));
+	put(o, "hard", lifetime(&r->hard));
 	put(o, "replay", in ? number(r->replay) : json_null());
 	put(o, "seq", number(r->seq));
 	put(o, "mark", in ? json_null() : number(r->mark));
@@ -221,9 +275,33 @@ sa(const struct msg_sa_row *r, const struct msg_drops *names, time_t now)
 	put(o, "bytes", number(r->bytes));
 	put(o, "added", json_integer(r->added));
 	put(o, "age", since(r->added, now));
-	put(o, "used", used ? json_integer(r->used) : json_null());
-	put(o, "idle", used ? since(r->used, now) : json_null());
+	put(o, "first", moment(r->first));
+	put(o, "used", moment(r->used));
+	put(o, "idle", r->used != 0 ? since(r->used, now) : json_null());
 	put(o, "drops", counters(r->drops, NULL, names));
+	row(o);
+}
+
+/* --- clients --- */
+
+static void
+client(const struct msg_client *cl, unsigned int nsas, unsigned int nlarval)
+{
+	json_t *types = json_array(), *o = json_object();
+
+	if (cl->satypes & 1)
+		json_array_append_new(types, json_string("ah"));
+	if (cl->satypes & 2)
+		json_array_append_new(types, json_string("esp"));
+	put(o, "owner", owner(&cl->owner));
+	put(o, "pid", json_integer(cl->pid));
+	put(o, "dialect", json_string(show_dialect(cl->dialect)));
+	put(o, "registered", types);
+	put(o, "sas", number(nsas));
+	put(o, "larval", number(nlarval));
+	put(o, "policies", number(cl->policies));
+	put(o, "requests", number(cl->requests));
+	put(o, "lost", number(cl->lost));
 	row(o);
 }
 
@@ -284,5 +362,5 @@ event(const struct msg_event *ev)
 }
 
 const struct output json_output = {
-	begin, end, iface, sa, drops, process, event
+	begin, end, iface, sa, client, drops, process, event
 };

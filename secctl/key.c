@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The one key secctl ever holds: read from a file or standard input into one
- * locked mapping, turned from hex and sent there, wiped.  It is in no argument,
- * in no stdio buffer and in no message to people.
+ * The one key secctl ever holds, all octets of an SA's in the order cipher key,
+ * salt, authentication key: read from a file or standard input into one locked
+ * mapping, turned from hex and sent there, wiped.  It is in no argument, in no
+ * stdio buffer and in no message to people.
  */
 #include <sys/types.h>
 #include <sys/mman.h>
@@ -21,12 +22,13 @@
 
 struct secret {
 	struct sa_request	 req;
+	uint8_t			 fresh[2 * SA_KEYLEN_MAX];	/* genkey */
 	char			 text[TEXT_MAX];
 };
 
 static struct secret	*secret;
 
-_Static_assert(2 * SA_KEYLEN_MAX + 1 < TEXT_MAX, "key text");
+_Static_assert(4 * SA_KEYLEN_MAX + 1 < TEXT_MAX, "key text");
 
 /* The mapping, made on first use and kept; NULL if there is no memory. */
 static struct secret *
@@ -107,26 +109,33 @@ read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-/* "36 (32 and 4 of salt)" */
+static size_t
+key_octets(const struct esp_suite *suite)
+{
+	return suite->keylen + suite->saltlen + suite->authkeylen;
+}
+
+/* "aes-256-gcm takes 36 octets: 32 of cipher key and 4 of salt" */
 static void
 wanted(char *buf, size_t size, const struct esp_suite *suite)
 {
-	if (suite->saltlen == 0)
-		snprintf(buf, size, "%zu", suite->keylen);
-	else
-		snprintf(buf, size, "%zu (%zu and %zu of salt)",
-		    suite->keylen + suite->saltlen, suite->keylen,
-		    suite->saltlen);
+	const int two = suite->auth != NULL;
+
+	snprintf(buf, size, "%s%s%s takes %zu octets: %zu of cipher key and "
+	    "%zu of %s", suite->enc, two ? " " : "", two ? suite->auth : "",
+	    key_octets(suite), suite->keylen,
+	    two ? suite->authkeylen : suite->saltlen,
+	    two ? "authentication key" : "salt");
 }
 
-/* The text read becomes the request's key. */
+/* The text read becomes the request's keys. */
 static int
 decode(struct secret *s, size_t len, const struct esp_suite *suite,
     const char *path, char why[CTL_WHYLEN])
 {
-	const size_t want = suite->keylen + suite->saltlen;
+	const size_t n = suite->keylen + suite->saltlen;
 	uint8_t all[TEXT_MAX / 2];
-	char text[64];
+	char text[160];
 	int hex;
 
 	len = hex_trim(s->text, len);
@@ -134,25 +143,28 @@ decode(struct secret *s, size_t len, const struct esp_suite *suite,
 		snprintf(why, CTL_WHYLEN, "key file %s: empty", path);
 		return -1;
 	}
-	if (len != 2 * want || want > sizeof(s->req.key)) {
+	if (len != 2 * key_octets(suite) || n > sizeof(s->req.key) ||
+	    suite->authkeylen > sizeof(s->req.authkey)) {
 		/* is it hex at all?  The answer is wiped, not kept. */
 		hex = len % 2 == 0 && hex_decode(all, s->text, len / 2) == 0;
 		explicit_bzero(all, sizeof(all));
 		wanted(text, sizeof(text), suite);
 		if (hex)
 			snprintf(why, CTL_WHYLEN, "key file %s: %zu octets, "
-			    "%s takes %s", path, len / 2, suite->enc, text);
+			    "%s", path, len / 2, text);
 		else
 			snprintf(why, CTL_WHYLEN, "key file %s: not a whole "
-			    "number of octets in plain hex; %s takes %s", path,
-			    suite->enc, text);
+			    "number of octets in plain hex; %s", path, text);
 		return -1;
 	}
-	if (hex_decode(s->req.key, s->text, want) == -1) {
+	if (hex_decode(s->req.key, s->text, n) == -1 ||
+	    hex_decode(s->req.authkey, s->text + 2 * n, suite->authkeylen) ==
+	    -1) {
 		snprintf(why, CTL_WHYLEN, "key file %s: not plain hex", path);
 		return -1;
 	}
-	s->req.keylen = (uint16_t)want;
+	s->req.keylen = (uint16_t)n;
+	s->req.authkeylen = (uint16_t)suite->authkeylen;
 	return 0;
 }
 
@@ -210,7 +222,7 @@ write_all(int fd, const char *buf, size_t len)
 int
 key_generate(const struct esp_suite *suite, int fd, char why[CTL_WHYLEN])
 {
-	const size_t n = suite->keylen + suite->saltlen;
+	const size_t n = key_octets(suite);
 	struct secret *s;
 	struct stat st;
 	int rc;
@@ -223,12 +235,12 @@ key_generate(const struct esp_suite *suite, int fd, char why[CTL_WHYLEN])
 		    (unsigned int)(st.st_mode & 07777));
 		return -1;
 	}
-	if ((s = mapping()) == NULL || n > sizeof(s->req.key) ||
-	    getentropy(s->req.key, n) == -1) {
+	if ((s = mapping()) == NULL || n > sizeof(s->fresh) ||
+	    getentropy(s->fresh, n) == -1) {
 		snprintf(why, CTL_WHYLEN, "genkey: %s", strerror(errno));
 		return -1;
 	}
-	hex_encode(s->text, s->req.key, n);
+	hex_encode(s->text, s->fresh, n);
 	s->text[2 * n] = '\n';
 	rc = write_all(fd, s->text, 2 * n + 1);
 	if (rc == -1)

@@ -7,13 +7,11 @@
  * Pure: opens no file, prints nothing, sees no key.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "secctl/parser.h"
 #include "secctl/secctl.h"
 
 #define NELEMS(a)	(sizeof(a) / sizeof((a)[0]))
@@ -21,15 +19,17 @@
 enum state {
 	S_TOP,
 	S_ADD, S_ADD_IFACE, S_ADD_DIR, S_ADD_WORD, S_SPI, S_SRC, S_DST, S_ENC,
-	S_KEY, S_KEY_FILE, S_KEY_PATH, S_AUTH, S_REPLAY, S_SEQ,
+	S_KEY, S_KEY_PATH, S_AUTH, S_REPLAY, S_SEQ,
 	S_CREATE, S_CREATE_WORD, S_LOCAL, S_PEER, S_INET, S_INET6, S_FAR, S_MTU,
+	S_ENCAP, S_ENCAP_PORT, S_ACQUIRE,
 	S_DESTROY,
+	S_EXPIRE,
 	S_FLUSH, S_FLUSH_IFACE,
-	S_GENKEY,
+	S_GENKEY, S_GENKEY_AUTH,
 	S_HELP,
 	S_IFACE, S_UPDOWN,
 	S_LOG,
-	S_REMOVE, S_REMOVE_WORD, S_ID_SPI, S_ID_DST,
+	S_REMOVE, S_ID_WORD, S_ID_SPI, S_ID_DST,
 	S_SHOW, S_SHOW_IFACE,
 	S_STOP,
 	S_LAST,			/* nothing may follow */
@@ -48,7 +48,10 @@ enum once {
 	O_AUTH = 0x0080,
 	O_LOCAL = 0x0100,
 	O_PEER = 0x0200,
-	O_MTU = 0x0400
+	O_MTU = 0x0400,
+	O_KEY = 0x0800,
+	O_ENCAP = 0x1000,
+	O_ACQUIRE = 0x2000
 };
 
 enum kind {
@@ -60,13 +63,6 @@ enum kind {
 	END			/* the command may end here */
 };
 
-struct parse {
-	struct command	*cmd;
-	char		*why;
-	unsigned int	 given;		/* enum once */
-	char		 trail[32];	/* the first two words, in full */
-};
-
 struct token {
 	enum kind	  kind;
 	const char	 *word;		/* or what a value is called */
@@ -76,35 +72,16 @@ struct token {
 	int		(*take)(struct parse *, const char *);
 };
 
-static int	take_iface(struct parse *, const char *);
-static int	take_in(struct parse *, const char *);
-static int	take_out(struct parse *, const char *);
-static int	take_esn(struct parse *, const char *);
-static int	take_spi(struct parse *, const char *);
-static int	take_src(struct parse *, const char *);
-static int	take_dst(struct parse *, const char *);
-static int	take_enc(struct parse *, const char *);
-static int	take_auth(struct parse *, const char *);
-static int	take_keyfile(struct parse *, const char *);
-static int	take_replay(struct parse *, const char *);
-static int	take_seq(struct parse *, const char *);
-static int	take_local(struct parse *, const char *);
-static int	take_peer(struct parse *, const char *);
-static int	take_inet(struct parse *, const char *);
-static int	take_inet6(struct parse *, const char *);
-static int	take_far(struct parse *, const char *);
-static int	take_mtu(struct parse *, const char *);
-static int	take_id_spi(struct parse *, const char *);
-static int	take_id_dst(struct parse *, const char *);
 static int	take_topic(struct parse *, const char *);
 
-#define O_SA	(O_SPI | O_SRC | O_DST | O_ENC)
+#define O_SA	(O_SPI | O_SRC | O_DST | O_ENC | O_KEY)
 
-static const struct token tables[S_MAX][13] = {
+static const struct token tables[S_MAX][14] = {
 [S_TOP] = {
 	{ WORD,	"add",		S_ADD,		0, 0, NULL },
 	{ WORD,	"create",	S_CREATE,	ACT_CREATE, 0, NULL },
 	{ WORD,	"destroy",	S_DESTROY,	ACT_DESTROY, 0, NULL },
+	{ WORD,	"expire",	S_EXPIRE,	0, 0, NULL },
 	{ WORD,	"flush",	S_FLUSH,	0, 0, NULL },
 	{ WORD,	"genkey",	S_GENKEY,	ACT_GENKEY, 0, NULL },
 	{ WORD,	"help",		S_HELP,		ACT_HELP, 0, NULL },
@@ -132,6 +109,7 @@ static const struct token tables[S_MAX][13] = {
 	{ WORD,	"dst",		S_DST,		0, O_DST, NULL },
 	{ WORD,	"enc",		S_ENC,		0, O_ENC, NULL },
 	{ WORD,	"auth",		S_AUTH,		0, O_AUTH, NULL },
+	{ WORD,	"key",		S_KEY,		0, O_KEY, NULL },
 	{ WORD,	"esn",		S_ADD_WORD,	0, O_ESN, take_esn },
 	{ WORD,	"replay",	S_REPLAY,	0, O_REPLAY, NULL },
 	{ WORD,	"seq",		S_SEQ,		0, O_SEQ, NULL },
@@ -148,19 +126,16 @@ static const struct token tables[S_MAX][13] = {
 	{ VALUE, "ADDRESS",	S_ADD_WORD,	0, 0, take_dst },
 },
 [S_ENC] = {
-	{ VALUE, "SUITE",	S_KEY,		0, 0, take_enc },
+	{ VALUE, "CIPHER",	S_ADD_WORD,	0, 0, take_enc },
+},
+[S_AUTH] = {
+	{ VALUE, "AUTH",	S_ADD_WORD,	0, 0, take_auth },
 },
 [S_KEY] = {
-	{ WORD,	"key",		S_KEY_FILE,	0, 0, NULL },
-},
-[S_KEY_FILE] = {
 	{ WORD,	"file",		S_KEY_PATH,	0, 0, NULL },
 },
 [S_KEY_PATH] = {
 	{ VALUE, "PATH",	S_ADD_WORD,	0, 0, take_keyfile },
-},
-[S_AUTH] = {
-	{ VALUE, "SUITE",	S_LAST,		0, 0, take_auth },
 },
 [S_REPLAY] = {
 	{ VALUE, "PACKETS",	S_ADD_WORD,	0, 0, take_replay },
@@ -178,6 +153,8 @@ static const struct token tables[S_MAX][13] = {
 	{ WORD,	"inet",		S_INET,		0, 0, NULL },
 	{ WORD,	"inet6",	S_INET6,	0, 0, NULL },
 	{ WORD,	"mtu",		S_MTU,		0, O_MTU, NULL },
+	{ WORD,	"encap",	S_ENCAP,	0, O_ENCAP, NULL },
+	{ WORD,	"acquire",	S_ACQUIRE,	0, O_ACQUIRE, NULL },
 	{ END,	NULL,		S_LAST,		0, 0, NULL },
 },
 [S_CREATE_WORD] = {
@@ -186,6 +163,8 @@ static const struct token tables[S_MAX][13] = {
 	{ WORD,	"inet",		S_INET,		0, 0, NULL },
 	{ WORD,	"inet6",	S_INET6,	0, 0, NULL },
 	{ WORD,	"mtu",		S_MTU,		0, O_MTU, NULL },
+	{ WORD,	"encap",	S_ENCAP,	0, O_ENCAP, NULL },
+	{ WORD,	"acquire",	S_ACQUIRE,	0, O_ACQUIRE, NULL },
 	{ END,	NULL,		S_LAST,		0, 0, NULL },
 },
 [S_LOCAL] = {
@@ -203,8 +182,25 @@ static const struct token tables[S_MAX][13] = {
 [S_MTU] = {
 	{ VALUE, "OCTETS",	S_CREATE_WORD,	0, 0, take_mtu },
 },
+[S_ENCAP] = {
+	{ WORD,	"auto",		S_CREATE_WORD,	0, 0, take_encap_auto },
+	{ WORD,	"udp",		S_CREATE_WORD,	0, 0, take_encap_udp },
+	{ WORD,	"none",		S_CREATE_WORD,	0, 0, take_encap_none },
+	{ WORD,	"port",		S_ENCAP_PORT,	0, 0, NULL },
+},
+[S_ENCAP_PORT] = {
+	{ VALUE, "PORT",	S_CREATE_WORD,	0, 0, take_encap_port },
+},
+[S_ACQUIRE] = {
+	{ WORD,	"yes",		S_CREATE_WORD,	0, 0, take_acquire },
+	{ WORD,	"no",		S_CREATE_WORD,	0, 0, NULL },
+},
 [S_DESTROY] = {
 	{ VALUE, "IFACE",	S_LAST,		0, 0, take_iface },
+},
+[S_EXPIRE] = {
+	{ WORD,	"soft",		S_ID_WORD,	ACT_EXPIRE_SOFT, 0, NULL },
+	{ WORD,	"hard",		S_ID_WORD,	ACT_EXPIRE_HARD, 0, NULL },
 },
 [S_FLUSH] = {
 	{ WORD,	"sa",		S_FLUSH_IFACE,	ACT_FLUSH_SA, 0, NULL },
@@ -214,7 +210,11 @@ static const struct token tables[S_MAX][13] = {
 	{ VALUE, "IFACE",	S_LAST,		0, 0, take_iface },
 },
 [S_GENKEY] = {
-	{ VALUE, "SUITE",	S_LAST,		0, 0, take_enc },
+	{ VALUE, "CIPHER",	S_GENKEY_AUTH,	0, 0, take_enc },
+},
+[S_GENKEY_AUTH] = {
+	{ END,	NULL,		S_LAST,		0, 0, NULL },
+	{ VALUE, "AUTH",	S_LAST,		0, 0, take_auth },
 },
 [S_HELP] = {
 	{ END,	NULL,		S_LAST,		0, 0, NULL },
@@ -232,23 +232,24 @@ static const struct token tables[S_MAX][13] = {
 	{ WORD,	"verbose",	S_LAST,		ACT_LOG_VERBOSE, 0, NULL },
 },
 [S_REMOVE] = {
-	{ WORD,	"sa",		S_REMOVE_WORD,	ACT_REMOVE_SA, 0, NULL },
+	{ WORD,	"sa",		S_ID_WORD,	ACT_REMOVE_SA, 0, NULL },
 },
-[S_REMOVE_WORD] = {
+[S_ID_WORD] = {
 	{ WORD,	"spi",		S_ID_SPI,	0, O_SPI, NULL },
 	{ WORD,	"dst",		S_ID_DST,	0, O_DST, NULL },
 	{ END,	NULL,		S_LAST,		0, O_SPI | O_DST, NULL },
 },
 [S_ID_SPI] = {
-	{ VALUE, "SPI",		S_REMOVE_WORD,	0, 0, take_id_spi },
+	{ VALUE, "SPI",		S_ID_WORD,	0, 0, take_id_spi },
 },
 [S_ID_DST] = {
-	{ VALUE, "ADDRESS",	S_REMOVE_WORD,	0, 0, take_id_dst },
+	{ VALUE, "ADDRESS",	S_ID_WORD,	0, 0, take_id_dst },
 },
 [S_SHOW] = {
 	{ END,	NULL,		S_LAST,		0, 0, NULL },
 	{ WORD,	"interfaces",	S_SHOW_IFACE,	ACT_SHOW_IFACE, 0, NULL },
 	{ WORD,	"sa",		S_SHOW_IFACE,	ACT_SHOW_SA, 0, NULL },
+	{ WORD,	"clients",	S_LAST,		ACT_SHOW_CLIENTS, 0, NULL },
 	{ WORD,	"drops",	S_LAST,		ACT_SHOW_DROPS, 0, NULL },
 	{ WORD,	"process",	S_LAST,		ACT_SHOW_PROCESS, 0, NULL },
 },
@@ -270,17 +271,21 @@ static const struct {
 	const char	*form;
 	const char	*meaning;
 } helps[] = {
-	{ "add", "add sa IFACE in|out spi SPI src A dst B enc SUITE "
-	    "key file PATH [esn] [replay N] [seq N]",
+	{ "add", "add sa IFACE in|out spi SPI src A dst B enc CIPHER "
+	    "[auth AUTH] key file PATH [esn] [replay N] [seq N]",
 	    "install an SA; the key is hex in a file, or standard input (-)" },
 	{ "create", "create IFACE [local A] [peer B] [inet A/P [FAR]] "
-	    "[inet6 A/P [FAR]] [mtu N]",
+	    "[inet6 A/P [FAR]] [mtu N] [encap auto|udp|none|port N] "
+	    "[acquire yes|no]",
 	    "make an interface such as sec1" },
 	{ "destroy", "destroy IFACE",
 	    "remove an interface with its SAs, addresses and routes" },
+	{ "expire", "expire soft|hard spi SPI dst B",
+	    "let an SA's lifetime end, as if it had: soft asks its IKE daemon "
+	    "for a new one" },
 	{ "flush", "flush sa [IFACE]",
 	    "remove all SAs, or those of one interface" },
-	{ "genkey", "genkey SUITE",
+	{ "genkey", "genkey CIPHER [AUTH]",
 	    "write a fresh key in hex to standard output" },
 	{ "help", "help [COMMAND]",
 	    "say what there is" },
@@ -298,6 +303,8 @@ static const struct {
 	    "interfaces: state, addresses, counters" },
 	{ "show", "show sa [IFACE]",
 	    "SAs: state, numbers, counters; never keys" },
+	{ "show", "show clients",
+	    "IKE daemons that are connected, and what is theirs" },
 	{ "show", "show drops",
 	    "packets dropped, by interface and reason" },
 	{ "show", "show process",
@@ -306,17 +313,9 @@ static const struct {
 	    "end secd; its interfaces stay and discard, or (-d) go too" },
 };
 
-/* Suites that need a second key, for which there is no word yet. */
-static const char *const later_encs[] = {
-	"aes-128", "aes-192", "aes-256"
-};
-static const char *const later_auths[] = {
-	"hmac-sha1", "hmac-sha2-256", "hmac-sha2-384", "hmac-sha2-512"
-};
-
 /* --- complaints --- */
 
-static int __attribute__((format(printf, 2, 3)))
+int
 bad(struct parse *p, const char *fmt, ...)
 {
 	va_list ap;
@@ -330,8 +329,7 @@ bad(struct parse *p, const char *fmt, ...)
 	return -1;
 }
 
-/* What a person typed, fit to be shown. */
-static const char *
+const char *
 shown(const char *word)
 {
 	static char buf[81];
@@ -343,7 +341,7 @@ shown(const char *word)
 	return buf;
 }
 
-static void
+void
 append(char *list, size_t size, const char *word)
 {
 	if (list[0] != '\0')
@@ -489,7 +487,11 @@ check(struct parse *p)
 	const char *why = NULL;
 
 	switch (c->action) {
+	case ACT_GENKEY:
+		return check_suite(p, "");
 	case ACT_ADD_SA:
+		if (check_suite(p, "auth ") == -1)
+			return -1;
 		if (c->sa.src.af != c->sa.dst.af)
 			return bad(p, "src and dst are of different families");
 		strlcpy(c->sa.iface, c->name, sizeof(c->sa.iface));
@@ -552,275 +554,6 @@ parser_help(size_t i, const char *verb, const char **form,
 		return 0;
 	}
 	return -1;
-}
-
-/* --- values --- */
-
-static int
-take_iface(struct parse *p, const char *s)
-{
-	if (!iface_name_ok(s))
-		return bad(p, "'%s' is not an interface of secd's (sec and a "
-		    "number, such as sec0)", shown(s));
-	strlcpy(p->cmd->name, s, sizeof(p->cmd->name));
-	return 0;
-}
-
-static int
-take_in(struct parse *p, const char *s)
-{
-	(void)s;
-	p->cmd->sa.dir = SA_IN;
-	return 0;
-}
-
-static int
-take_out(struct parse *p, const char *s)
-{
-	(void)s;
-	p->cmd->sa.dir = SA_OUT;
-	return 0;
-}
-
-static int
-take_esn(struct parse *p, const char *s)
-{
-	(void)s;
-	p->cmd->sa.flags |= SA_F_ESN;
-	return 0;
-}
-
-/* Decimal, or hex with 0x: strtoull(3) without its signs, blanks and octal. */
-static int
-number(const char *s, uint64_t *v)
-{
-	const int hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
-	char *end;
-
-	if (!isxdigit((unsigned char)s[hex ? 2 : 0]))
-		return -1;
-	errno = 0;
-	*v = strtoull(s, &end, hex ? 16 : 10);
-	return errno == 0 && *end == '\0' ? 0 : -1;
-}
-
-static int
-ranged(struct parse *p, const char *what, const char *s, uint64_t min,
-    uint64_t max, uint64_t *v)
-{
-	if (number(s, v) == -1)
-		return bad(p, "%s '%s' is not a number", what, shown(s));
-	if (*v < min || *v > max)
-		return bad(p, "%s %s is out of range (%" PRIu64 " to %" PRIu64
-		    ")", what, shown(s), min, max);
-	return 0;
-}
-
-static int
-spi(struct parse *p, const char *s, uint32_t *v)
-{
-	uint64_t n;
-
-	if (number(s, &n) == 0 && n < ESP_SPI_MIN)
-		return bad(p, "spi %s is reserved: the lowest is %u", shown(s),
-		    ESP_SPI_MIN);
-	if (ranged(p, "spi", s, ESP_SPI_MIN, UINT32_MAX, &n) == -1)
-		return -1;
-	*v = (uint32_t)n;
-	return 0;
-}
-
-static int
-take_spi(struct parse *p, const char *s)
-{
-	return spi(p, s, &p->cmd->sa.spi);
-}
-
-static int
-take_id_spi(struct parse *p, const char *s)
-{
-	return spi(p, s, &p->cmd->id.spi);
-}
-
-/* An outer address: some host's. */
-static int
-outer(struct parse *p, const char *what, const char *s, struct ip_addr *a)
-{
-	if (addr_parse(s, a) == -1)
-		return bad(p, "%s '%s' is not an IP address", what, shown(s));
-	if (!addr_is_host(a))
-		return bad(p, "%s %s is not a host's address", what, shown(s));
-	return 0;
-}
-
-static int
-take_src(struct parse *p, const char *s)
-{
-	return outer(p, "src", s, &p->cmd->sa.src);
-}
-
-static int
-take_dst(struct parse *p, const char *s)
-{
-	return outer(p, "dst", s, &p->cmd->sa.dst);
-}
-
-static int
-take_id_dst(struct parse *p, const char *s)
-{
-	return outer(p, "dst", s, &p->cmd->id.dst);
-}
-
-static int
-take_local(struct parse *p, const char *s)
-{
-	return outer(p, "local", s, &p->cmd->iface.local);
-}
-
-static int
-take_peer(struct parse *p, const char *s)
-{
-	return outer(p, "peer", s, &p->cmd->iface.peer);
-}
-
-static int
-listed(const char *s, const char *const *list, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(s, list[i]) == 0)
-			return 1;
-	return 0;
-}
-
-static int
-take_enc(struct parse *p, const char *s)
-{
-	const struct esp_suite *suite = esp_suite_find(s, NULL);
-	char list[400] = "";
-	size_t i;
-
-	if (suite != NULL) {
-		p->cmd->suite = suite;
-		strlcpy(p->cmd->sa.enc, suite->enc, sizeof(p->cmd->sa.enc));
-		return 0;
-	}
-	if (listed(s, later_encs, NELEMS(later_encs)))
-		return bad(p, "not supported yet: %s", s);
-	for (i = 0; (suite = esp_suite_at(i)) != NULL; i++)
-		if (suite->auth == NULL)
-			append(list, sizeof(list), suite->enc);
-	return bad(p, "unknown suite '%s'; possible: %s", shown(s), list);
-}
-
-/* There is no word for the key of an auth yet, so none is accepted. */
-static int
-take_auth(struct parse *p, const char *s)
-{
-	if (listed(s, later_auths, NELEMS(later_auths)))
-		return bad(p, "not supported yet: %s", s);
-	return bad(p, "unknown auth '%s' (these suites take none)",
-	    shown(s));
-}
-
-static int
-take_keyfile(struct parse *p, const char *s)
-{
-	if (s[0] == '\0')
-		return bad(p, "the key file has an empty name");
-	p->cmd->keyfile = s;
-	return 0;
-}
-
-static int
-take_replay(struct parse *p, const char *s)
-{
-	uint64_t n;
-
-	if (ranged(p, "replay", s, 0, REPLAY_MAX, &n) == -1)
-		return -1;
-	p->cmd->sa.replay = (uint32_t)n;
-	p->cmd->sa.flags |= SA_F_REPLAY;
-	return 0;
-}
-
-static int
-take_seq(struct parse *p, const char *s)
-{
-	return ranged(p, "seq", s, 0, UINT64_MAX, &p->cmd->sa.seq);
-}
-
-static int
-take_mtu(struct parse *p, const char *s)
-{
-	uint64_t n;
-
-	if (strcmp(s, "auto") == 0)
-		return bad(p, "not supported yet: mtu auto");
-	if (ranged(p, "mtu", s, IFACE_MTU_MIN, IFACE_MTU_MAX, &n) == -1)
-		return -1;
-	p->cmd->iface.mtu = (uint32_t)n;
-	return 0;
-}
-
-/* An inner address with its prefix length. */
-static int
-inner(struct parse *p, const char *what, uint8_t af, const char *s)
-{
-	struct iface_conf *ic = &p->cmd->iface;
-	struct iface_addr *ia;
-	char text[ADDR_STRLEN];
-	const char *slash = strchr(s, '/');
-	uint64_t n;
-
-	if (ic->naddrs == IFACE_NADDRS)
-		return bad(p, "more than %d inner addresses", IFACE_NADDRS);
-	ia = &ic->addrs[ic->naddrs];
-	if (slash == NULL)
-		return bad(p, "%s '%s' lacks its prefix length (such as /%u)",
-		    what, shown(s), 8 * addr_len(af) - 2);
-	if ((size_t)(slash - s) >= sizeof(text))
-		return bad(p, "%s '%s' is not an address", what, shown(s));
-	memcpy(text, s, (size_t)(slash - s));
-	text[slash - s] = '\0';
-	if (addr_parse(text, &ia->local) == -1 || ia->local.af != af)
-		return bad(p, "%s '%s' is not an %s address", what, shown(s),
-		    af == AF_INET ? "IPv4" : "IPv6");
-	if (ranged(p, "prefix length", slash + 1, 0, 8 * addr_len(af), &n) ==
-	    -1)
-		return -1;
-	ia->prefixlen = (uint8_t)n;
-	ic->naddrs++;
-	return 0;
-}
-
-static int
-take_inet(struct parse *p, const char *s)
-{
-	return inner(p, "inet", AF_INET, s);
-}
-
-static int
-take_inet6(struct parse *p, const char *s)
-{
-	return inner(p, "inet6", AF_INET6, s);
-}
-
-/* Its far end; take_inet() or take_inet6() has just been here. */
-static int
-take_far(struct parse *p, const char *s)
-{
-	struct iface_conf *ic = &p->cmd->iface;
-	struct iface_addr *ia = &ic->addrs[ic->naddrs - 1];
-
-	if (addr_parse(s, &ia->peer) == -1)
-		return bad(p, "far address '%s' is not an IP address",
-		    shown(s));
-	if (ia->peer.af != ia->local.af)
-		return bad(p, "far address %s is of the other family",
-		    shown(s));
-	return 0;
 }
 
 /* A verb to be explained, shortened as it might be typed. */

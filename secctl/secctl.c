@@ -112,6 +112,18 @@ named(struct ctl *c, enum msg_type type, const char *name)
 }
 
 static enum ctl_exit
+expire(struct ctl *c, const struct msg_sa_id *id, uint32_t hard)
+{
+	struct msg_sa_expire m;
+
+	memset(&m, 0, sizeof(m));
+	m.dst = id->dst;
+	m.spi = id->spi;
+	m.hard = hard;
+	return ctl_do(c, MSG_SA_EXPIRE, &m, sizeof(m));
+}
+
+static enum ctl_exit
 run(struct ctl *c, const struct command *cmd)
 {
 	switch (cmd->action) {
@@ -126,6 +138,10 @@ run(struct ctl *c, const struct command *cmd)
 		return named(c, MSG_IFACE_DESTROY, cmd->name);
 	case ACT_DOWN:
 		return named(c, MSG_IFACE_DOWN, cmd->name);
+	case ACT_EXPIRE_HARD:
+		return expire(c, &cmd->id, 1);
+	case ACT_EXPIRE_SOFT:
+		return expire(c, &cmd->id, 0);
 	case ACT_FLUSH_SA:
 		return named(c, MSG_SA_FLUSH, cmd->name);
 	case ACT_GENKEY:
@@ -142,6 +158,8 @@ run(struct ctl *c, const struct command *cmd)
 		return ctl_do(c, MSG_RELOAD, NULL, 0);
 	case ACT_REMOVE_SA:
 		return ctl_do(c, MSG_SA_REMOVE, &cmd->id, sizeof(cmd->id));
+	case ACT_SHOW_CLIENTS:
+		return show_clients(c);
 	case ACT_SHOW_DROPS:
 		return show_drops(c);
 	case ACT_SHOW_IFACE:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secctl: what its files say to each other.  parser.c turns words into a
- * struct command and does no I/O; key.c holds the only key there is; conn.c
- * asks secd; show.c fetches answers page by page and hands rows to text.c or
- * json.c; secctl.c carries commands out.
+ * secctl: what its files say to each other.  parser.c and values.c turn words
+ * into a struct command and do no I/O; key.c holds the only key there is;
+ * conn.c asks secd; show.c fetches answers page by page and hands rows to
+ * text.c or json.c; secctl.c carries commands out.
  */
 #ifndef SECCTL_H
 #define SECCTL_H
@@ -31,6 +31,8 @@ enum action {
 	ACT_CREATE,
 	ACT_DESTROY,
 	ACT_DOWN,
+	ACT_EXPIRE_HARD,
+	ACT_EXPIRE_SOFT,
 	ACT_FLUSH_SA,
 	ACT_GENKEY,
 	ACT_HELP,
@@ -39,6 +41,7 @@ enum action {
 	ACT_MONITOR,
 	ACT_RELOAD,
 	ACT_REMOVE_SA,
+	ACT_SHOW_CLIENTS,
 	ACT_SHOW_DROPS,
 	ACT_SHOW_IFACE,
 	ACT_SHOW_PROCESS,
@@ -56,7 +59,7 @@ struct command {
 	char			 name[IFACE_NAMELEN];	/* "" = all */
 	struct iface_conf	 iface;		/* create */
 	struct sa_request	 sa;		/* add sa; never with a key */
-	struct msg_sa_id	 id;		/* remove sa */
+	struct msg_sa_id	 id;		/* remove sa, expire */
 	const struct esp_suite	*suite;		/* add sa, genkey */
 	const char		*keyfile;	/* points into the words */
 	const char		*topic;		/* help: a verb, or NULL */
@@ -84,9 +87,9 @@ int		 parser_help(size_t i, const char *verb, const char **form,
 /* --- key.c: the one key --- */
 
 /*
- * Copy *req to locked memory and add the key in the file ("-": standard
- * input).  Returns the copy, valid until key_wipe(), or NULL with the
- * complaint; nothing of the key is then left.
+ * Copy *req to locked memory and add the keys in the file ("-": standard
+ * input): cipher key, salt, authentication key.  Returns the copy, valid until
+ * key_wipe(), or NULL with the complaint; nothing of the keys is then left.
  */
 const struct sa_request *key_load(const struct sa_request *req,
 		    const struct esp_suite *, const char *path,
@@ -140,9 +143,10 @@ const char	*ctl_clean(char *buf, const char *field, size_t size);
 
 enum ctl_exit	 show_ifaces(struct ctl *, const char *name);
 enum ctl_exit	 show_sas(struct ctl *, const char *name);
+enum ctl_exit	 show_clients(struct ctl *);
 enum ctl_exit	 show_drops(struct ctl *);
 enum ctl_exit	 show_process(struct ctl *);
-/* Why a device that is up has no carrier; NULL when it has. */
+/* Why a device that is up has no carrier, until next asked; NULL when it has. */
 const char	*show_reason(const struct msg_iface_row *,
 		    const struct msg_device *);
 /*
@@ -155,6 +159,9 @@ const char	*show_drop_name(const struct msg_drops *, unsigned int i,
 int		 show_kernel_drop(const struct msg_device *, unsigned int i,
 		    const char **name, uint64_t *n);
 const char	*show_state(unsigned int sa_state);
+const char	*show_rule(unsigned int sa_rule);
+const char	*show_encap(unsigned int encap_mode);
+const char	*show_dialect(unsigned int client_dialect);
 const char	*show_priority(int syslog_priority);
 
 /* --- text.c and json.c: the same rows for people and for programs --- */
@@ -167,6 +174,9 @@ struct output {
 		    const struct msg_device *, const struct msg_drops *);
 	void	(*sa)(const struct msg_sa_row *, const struct msg_drops *,
 		    time_t now);
+	/* A client, and the SAs of its owner: with keys, without. */
+	void	(*client)(const struct msg_client *, unsigned int nsas,
+		    unsigned int nlarval);
 	/* Drops of an interface, or (NULL, no device) stray ones. */
 	void	(*drops)(const char *iface, const uint64_t *,
 		    const struct msg_device *, const struct msg_drops *);

@@ -5,10 +5,13 @@
  * kernel know it, so each row of the engine's is joined with its device's.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "secctl/secctl.h"
+
+#define NELEMS(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* --- names --- */
 
@@ -34,11 +37,17 @@ show_kernel_drop(const struct msg_device *d, unsigned int i,
 		{ "queue-full", d->queue_full }
 	};
 
-	if (i >= sizeof(drops) / sizeof(drops[0]))
+	if (i >= NELEMS(drops))
 		return -1;
 	*name = drops[i].name;
 	*n = drops[i].n;
 	return 0;
+}
+
+static const char *
+name_of(const char *const *names, size_t n, unsigned int i)
+{
+	return i < n ? names[i] : "?";
 }
 
 const char *
@@ -47,12 +56,50 @@ show_state(unsigned int state)
 	static const char *const names[] = {
 		[SA_WAITING] = "waiting",
 		[SA_ACTIVE] = "active",
-		[SA_STANDBY] = "standby"
+		[SA_STANDBY] = "standby",
+		[SA_LARVAL] = "larval",
+		[SA_DRAINING] = "draining"
 	};
 
-	if (state >= sizeof(names) / sizeof(names[0]))
-		return "?";
-	return names[state];
+	return name_of(names, NELEMS(names), state);
+}
+
+const char *
+show_rule(unsigned int rule)
+{
+	static const char *const names[] = {
+		[RULE_NAMED] = "named",
+		[RULE_UNIT] = "unit",
+		[RULE_PAIR] = "address pair",
+		[RULE_ONLY] = "only interface"
+	};
+
+	return name_of(names, NELEMS(names), rule);
+}
+
+const char *
+show_encap(unsigned int mode)
+{
+	static const char *const names[] = {
+		[ENCAP_AUTO] = "auto",
+		[ENCAP_UDP] = "udp",
+		[ENCAP_NONE] = "none",
+		[ENCAP_PORT] = "port"
+	};
+
+	return name_of(names, NELEMS(names), mode);
+}
+
+const char *
+show_dialect(unsigned int dialect)
+{
+	static const char *const names[] = {
+		[DIALECT_UNKNOWN] = "unknown",
+		[DIALECT_LINUX] = "linux",
+		[DIALECT_OPENBSD] = "openbsd"
+	};
+
+	return name_of(names, NELEMS(names), dialect);
 }
 
 const char *
@@ -69,8 +116,16 @@ show_priority(int priority)
 const char *
 show_reason(const struct msg_iface_row *r, const struct msg_device *d)
 {
+	static char text[sizeof(r->lost) + 24];
+	char lost[sizeof(r->lost) + 1];
+
 	if (d->carrier || !d->up)
 		return NULL;
+	if (r->nsa_out == 0 && r->lost[0] != '\0') {
+		snprintf(text, sizeof(text), "no outbound SA: %s",
+		    ctl_clean(lost, r->lost, sizeof(r->lost)));
+		return text;
+	}
 	if (r->nsa_in == 0 && r->nsa_out == 0)
 		return "no SA";
 	if (r->nsa_in == 0)
@@ -193,6 +248,8 @@ show_ifaces(struct ctl *c, const char *name)
 
 /* --- show sa --- */
 
+typedef void (*sa_cb)(struct ctl *, const struct msg_sa_row *, void *arg);
+
 static enum ctl_exit
 no_iface(struct ctl *c, const struct msg_iface_row *r,
     const struct msg_drops *names)
@@ -203,18 +260,17 @@ no_iface(struct ctl *c, const struct msg_iface_row *r,
 	return CTL_OK;
 }
 
-enum ctl_exit
-show_sas(struct ctl *c, const char *name)
+/* Call each for all SAs, or those of an interface; their number in *seen. */
+static enum ctl_exit
+each_sa(struct ctl *c, const char *name, sa_cb each, void *arg,
+    uint32_t *seen)
 {
-	struct msg_drops names;
 	struct msg_sa_rows rows;
 	struct msg_cursor cur;
 	enum ctl_exit rc;
-	uint32_t i, seen = 0;
+	uint32_t i;
 
-	if ((rc = get_names(c, &names)) != CTL_OK)
-		return rc;
-	c->out->begin("sas");
+	*seen = 0;
 	cursor(&cur, name);
 	do {
 		rc = ctl_ask(c, MSG_SHOW_SA, &cur, sizeof(cur), MSG_SA_ROWS,
@@ -224,17 +280,90 @@ show_sas(struct ctl *c, const char *name)
 		if (rows.count > IPC_SA_ROWS)
 			return ctl_nonsense(c, "too many rows");
 		for (i = 0; i < rows.count; i++)
-			c->out->sa(&rows.rows[i], &names, time(NULL));
-		seen |= rows.count;
+			each(c, &rows.rows[i], arg);
+		*seen += rows.count;
 		rc = next_page(c, i > 0 ? rows.rows[i - 1].id : 0, rows.count,
 		    rows.more, &cur);
 	} while (rc == CTL_OK && rows.more);
+	return rc;
+}
+
+static void
+print_sa(struct ctl *c, const struct msg_sa_row *r, void *names)
+{
+	c->out->sa(r, names, time(NULL));
+}
+
+enum ctl_exit
+show_sas(struct ctl *c, const char *name)
+{
+	struct msg_drops names;
+	enum ctl_exit rc;
+	uint32_t seen;
+
+	if ((rc = get_names(c, &names)) != CTL_OK)
+		return rc;
+	c->out->begin("sas");
+	rc = each_sa(c, name, print_sa, &names, &seen);
 	/* none: of an interface without SAs, or of none at all? */
 	if (rc == CTL_OK && name[0] != '\0' && seen == 0)
 		rc = each_iface(c, name, &names, no_iface);
 	if (rc == CTL_OK)
 		c->out->end();
 	return rc;
+}
+
+/* --- show clients --- */
+
+/* The clients, and how many SAs each one's owner has. */
+struct clients {
+	struct msg_clients	 all;
+	unsigned int		 nsas[IPC_CLIENTS];
+	unsigned int		 nlarval[IPC_CLIENTS];
+};
+
+static void
+count_sa(struct ctl *c, const struct msg_sa_row *r, void *arg)
+{
+	struct clients *clients = arg;
+	uint32_t i;
+
+	(void)c;
+	if (!(r->flags & SA_F_IKE))
+		return;
+	/* an owner may have come more than once */
+	for (i = 0; i < clients->all.count; i++) {
+		if (!sa_owner_equal(&clients->all.clients[i].owner, &r->owner))
+			continue;
+		if (r->state == SA_LARVAL)
+			clients->nlarval[i]++;
+		else
+			clients->nsas[i]++;
+	}
+}
+
+enum ctl_exit
+show_clients(struct ctl *c)
+{
+	struct clients cl;
+	enum ctl_exit rc;
+	uint32_t i, seen;
+
+	memset(&cl, 0, sizeof(cl));
+	rc = ctl_ask(c, MSG_SHOW_CLIENTS, NULL, 0, MSG_CLIENTS, &cl.all,
+	    sizeof(cl.all), 0);
+	if (rc != CTL_OK)
+		return rc;
+	if (cl.all.count > IPC_CLIENTS)
+		return ctl_nonsense(c, "too many clients");
+	if (cl.all.count > 0 &&
+	    (rc = each_sa(c, "", count_sa, &cl, &seen)) != CTL_OK)
+		return rc;
+	c->out->begin("clients");
+	for (i = 0; i < cl.all.count; i++)
+		c->out->client(&cl.all.clients[i], cl.nsas[i], cl.nlarval[i]);
+	c->out->end();
+	return CTL_OK;
 }
 
 /* --- show drops, show process --- */

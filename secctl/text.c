@@ -4,6 +4,7 @@
  * Not meant to be parsed; json.c is.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -119,6 +120,44 @@ addresses(const struct iface_conf *ic)
 	}
 }
 
+/* One of what is unusual in a line, which begins with the first. */
+static void __attribute__((format(printf, 2, 3)))
+item(int *any, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs((*any)++ ? ", " : "\t", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+}
+
+/* What differs from the defaults, in the words of secd.conf. */
+static void
+manners(const struct iface_conf *ic)
+{
+	struct iface_conf usual;
+	int any = 0;
+
+	iface_conf_init(&usual, "");
+	if (ic->encap == ENCAP_PORT)
+		item(&any, "encap port %u", ic->encap_port);
+	else if (ic->encap != usual.encap)
+		item(&any, "encap %s", show_encap(ic->encap));
+	if (ic->acquire != usual.acquire)
+		item(&any, "acquire %s", ic->acquire ? "yes" : "no");
+	if (ic->switch_delay == 0)
+		item(&any, "switch at-once");
+	else if (ic->switch_delay != usual.switch_delay)
+		item(&any, "switch delay %u", ic->switch_delay);
+	if (ic->drain != usual.drain)
+		item(&any, "drain %u", ic->drain);
+	if (ic->nofollow != usual.nofollow)
+		item(&any, "follow %s", ic->nofollow ? "no" : "yes");
+	if (any)
+		putchar('\n');
+}
+
 static void
 iface(const struct msg_iface_row *r, const struct msg_device *d,
     const struct msg_drops *names)
@@ -138,6 +177,7 @@ iface(const struct msg_iface_row *r, const struct msg_device *d,
 	printf("\tlocal %s peer %s\n", addr_print(&r->conf.local, a),
 	    addr_print(&r->conf.peer, b));
 	addresses(&r->conf);
+	manners(&r->conf);
 	printf("\tSAs: %" PRIu32 " in, %" PRIu32 " out", r->nsa_in, r->nsa_out);
 	if (r->spi_out != 0)
 		printf(", sending with spi 0x%08" PRIx32, r->spi_out);
@@ -153,6 +193,10 @@ iface(const struct msg_iface_row *r, const struct msg_device *d,
 static void
 sa_facts(const struct msg_sa_row *r)
 {
+	if (r->state == SA_LARVAL) {
+		puts("\tlarval: its SPI is taken, its keys are to come");
+		return;
+	}
 	printf("\t%s, %s %" PRIu64, show_state(r->state),
 	    r->dir == SA_IN ? "highest seq seen" : "last seq sent", r->seq);
 	if (r->dir == SA_IN && r->replay == 0)
@@ -170,6 +214,71 @@ sa_facts(const struct msg_sa_row *r)
 	putchar('\n');
 }
 
+/* Whose it is, and how it came to its interface. */
+static void
+sa_owner(const struct msg_sa_row *r)
+{
+	static const char *const how[] = {
+		[RULE_NAMED] = "which secd.conf or secctl named",
+		[RULE_UNIT] = "by unit",
+		[RULE_PAIR] = "by address pair",
+		[RULE_ONLY] = "the only one"
+	};
+	char text[SA_OWNERLEN + 1];
+	int any = 0;
+
+	if (r->flags & SA_F_IKE) {
+		ctl_clean(text, r->owner.name, sizeof(r->owner.name));
+		item(&any, "owner %s%suid %" PRIu32, text,
+		    text[0] != '\0' ? ", " : "", r->owner.uid);
+		if (r->state != SA_LARVAL)
+			item(&any, "interface %s", r->rule < sizeof(how) /
+			    sizeof(how[0]) ? how[r->rule] : "?");
+	}
+	if (r->reqid != 0)
+		item(&any, "reqid %" PRIu32, r->reqid);
+	if (r->narrow)
+		item(&any, "narrow: asked for a flow that is not any to any");
+	if (any)
+		putchar('\n');
+}
+
+/* How its packets travel, where that is not plain ESP from src to dst. */
+static void
+sa_path(const struct msg_sa_row *r)
+{
+	char a[ADDR_STRLEN];
+	int any = 0;
+
+	if (r->encap)
+		item(&any, "in UDP, ports %u -> %u", r->sport, r->dport);
+	if (r->dir == SA_OUT && r->to.af != 0 &&
+	    (!addr_equal(&r->to, &r->dst) || r->to_port != r->dport)) {
+		item(&any, "to %s", addr_print(&r->to, a));
+		if (r->to_port != 0)
+			printf(" port %u", r->to_port);
+	}
+	if (any)
+		putchar('\n');
+}
+
+static void
+limit(const char *which, const struct sa_life *l)
+{
+	int any = 0;
+
+	if (l->bytes != 0)
+		item(&any, "%s %" PRIu64 " bytes", which, l->bytes);
+	if (l->packets != 0)
+		item(&any, "%s %" PRIu64 " packets", which, l->packets);
+	if (l->added != 0)
+		item(&any, "%s age %" PRIu64 " s", which, l->added);
+	if (l->used != 0)
+		item(&any, "%s %" PRIu64 " s of use", which, l->used);
+	if (any)
+		putchar('\n');
+}
+
 static void
 sa(const struct msg_sa_row *r, const struct msg_drops *names, time_t now)
 {
@@ -177,15 +286,21 @@ sa(const struct msg_sa_row *r, const struct msg_drops *names, time_t now)
 	char when[AGELEN];
 
 	nrows++;
-	printf("%s %-3s ", ctl_clean(text, r->iface, IFACE_NAMELEN),
+	ctl_clean(text, r->iface, IFACE_NAMELEN);
+	printf("%s %-3s ", text[0] != '\0' ? text : "-",
 	    r->dir == SA_IN ? "in" : "out");
-	printf("spi 0x%08" PRIx32 " %s -> %s ", r->spi,
+	printf("spi 0x%08" PRIx32 " %s -> %s", r->spi,
 	    addr_print(&r->src, a), addr_print(&r->dst, b));
-	printf("%s", ctl_clean(text, r->enc, SUITE_NAMELEN));
+	if (ctl_clean(text, r->enc, SUITE_NAMELEN)[0] != '\0')
+		printf(" %s", text);
 	if (ctl_clean(text, r->auth, SUITE_NAMELEN)[0] != '\0')
 		printf(" %s", text);
 	putchar('\n');
 	sa_facts(r);
+	sa_owner(r);
+	sa_path(r);
+	limit("soft", &r->soft);
+	limit("hard", &r->hard);
 	printf("\t%" PRIu64 " packets, %" PRIu64 " bytes, age %s, ",
 	    r->packets, r->bytes, age(when, r->added, now));
 	if (r->used == 0)
@@ -193,6 +308,30 @@ sa(const struct msg_sa_row *r, const struct msg_drops *names, time_t now)
 	else
 		printf("idle %s\n", age(when, r->used, now));
 	drops_line(r->drops, NULL, names);
+}
+
+/* --- clients --- */
+
+static void
+client(const struct msg_client *cl, unsigned int nsas, unsigned int nlarval)
+{
+	char text[SA_OWNERLEN + 1];
+
+	nrows++;
+	ctl_clean(text, cl->owner.name, sizeof(cl->owner.name));
+	printf("%s: uid %" PRIu32 ", pid %" PRId32 ", dialect %s",
+	    text[0] != '\0' ? text : "-", cl->owner.uid, cl->pid,
+	    show_dialect(cl->dialect));
+	if (cl->satypes == 0)
+		printf(", not registered");
+	else
+		printf(", registered for%s%s", cl->satypes & 1 ? " AH" : "",
+		    cl->satypes & 2 ? " ESP" : "");
+	printf("\n\tSAs: %u, %u larval; policies: %" PRIu32 "; requests: %"
+	    PRIu64 "\n", nsas, nlarval, cl->policies, cl->requests);
+	if (cl->lost != 0)
+		printf("\t%" PRIu32 " messages lost: it did not read them\n",
+		    cl->lost);
 }
 
 /* --- drops --- */
@@ -267,5 +406,5 @@ event(const struct msg_event *ev)
 }
 
 const struct output text_output = {
-	begin, end, iface, sa, drops, process, event
+	begin, end, iface, sa, client, drops, process, event
 };

@@ -4,14 +4,15 @@
 # (or $SECCTL), and /usr/bin/python3 (or $PYTHON) to read what -j prints.
 
 UNIT_CTL_TESTS = tests/unit/ctlparser_test tests/unit/secctl_test
+PARSER_OBJS = secctl/parser.o secctl/values.o
 
 tests/unit/ctlparser_test: tests/unit/ctlparser_test.c tests/lib/tap.h \
-	  secctl/parser.o ${FORM_OBJS} ${CTL_HDRS} libesp/libesp.a
+	  ${PARSER_OBJS} ${FORM_OBJS} ${CTL_HDRS} libesp/libesp.a
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/ctlparser_test.c \
-	    secctl/parser.o ${FORM_OBJS} libesp/libesp.a -lcrypto ${OS_LIBS}
+	    ${PARSER_OBJS} ${FORM_OBJS} libesp/libesp.a -lcrypto ${OS_LIBS}
 
 tests/unit/secctl_test: tests/unit/secctl_test.c tests/lib/tap.h \
-	  secctl/parser.o ${FORM_OBJS} ${CTL_HDRS} libesp/libesp.a \
+	  ${PARSER_OBJS} ${FORM_OBJS} ${CTL_HDRS} libesp/libesp.a \
 	  secctl/secctl
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/secctl_test.c \
-	    secctl/parser.o ${FORM_OBJS} libesp/libesp.a -lcrypto ${OS_LIBS}
+	    ${PARSER_OBJS} ${FORM_OBJS} libesp/libesp.a -lcrypto ${OS_LIBS}

@@ -149,8 +149,8 @@ test_manners(void)
 static void
 test_suites(void)
 {
-	struct conf *c = parse("interface sec0 { sa in spi 256 src " PEER " dst "
-	    LOCAL " auth hmac-sha2-384 key file \"/a\" enc aes-192 }");
+	struct conf *c = parse("interface sec0 { sa in spi 256 src " PEER
+	    " dst " LOCAL " auth hmac-sha2-384 key file \"/a\" enc aes-192 }");
 	const struct conf_sa *sa;
 
 	if (!ok(c != NULL, "two keys: parsed: %s", complaints))

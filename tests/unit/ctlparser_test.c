@@ -30,6 +30,10 @@ parse(const char *text)
 /* --- what is understood --- */
 
 #define KEY	" enc aes-256-gcm key file k"
+#define ENDS	" spi 256 src ::1 dst ::2"
+#define VERBS	"add, create, destroy, expire, flush, genkey, help, " \
+		"interface, log, monitor, reload, remove, show, stop"
+#define CREATES	"local, peer, inet, inet6, mtu, encap, acquire"
 
 static const struct {
 	const char	*text;
@@ -44,10 +48,17 @@ static const struct {
 	{ "c sec1", ACT_CREATE, "sec1" },
 	{ "destroy sec1", ACT_DESTROY, "sec1" },
 	{ "d sec1", ACT_DESTROY, "sec1" },
+	{ "expire soft spi 0x1000 dst 192.0.2.1", ACT_EXPIRE_SOFT, "" },
+	{ "e h d ::1 s 256", ACT_EXPIRE_HARD, "" },
 	{ "flush sa", ACT_FLUSH_SA, "" },
 	{ "f s sec4294967295", ACT_FLUSH_SA, "sec4294967295" },
 	{ "genkey aes-192-gcm", ACT_GENKEY, "" },
 	{ "g aes-256-gcm", ACT_GENKEY, "" },
+	{ "genkey aes-128 hmac-sha1", ACT_GENKEY, "" },
+	{ "add sa sec0 out" ENDS " enc aes-256 auth hmac-sha2-256 key file k",
+	    ACT_ADD_SA, "sec0" },
+	{ "add sa sec0 out key file k auth hmac-sha1" ENDS " enc aes-128",
+	    ACT_ADD_SA, "sec0" },
 	{ "help", ACT_HELP, "" },
 	{ "h show", ACT_HELP, "" },
 	{ "interface sec2 up", ACT_UP, "sec2" },
@@ -70,6 +81,8 @@ static const struct {
 	{ "sh i sec0", ACT_SHOW_IFACE, "sec0" },
 	{ "show sa", ACT_SHOW_SA, "" },
 	{ "sh s sec0", ACT_SHOW_SA, "sec0" },
+	{ "show clients", ACT_SHOW_CLIENTS, "" },
+	{ "sh c", ACT_SHOW_CLIENTS, "" },
 	{ "show drops", ACT_SHOW_DROPS, "" },
 	{ "sh d", ACT_SHOW_DROPS, "" },
 	{ "show process", ACT_SHOW_PROCESS, "" },
@@ -100,18 +113,12 @@ static const struct {
 	const char	*text;
 	const char	*complaint;	/* exactly */
 } wrong[] = {
-	{ "frob", "'frob' is unknown here; possible: add, create, destroy, "
-	    "flush, genkey, help, interface, log, monitor, reload, remove, "
-	    "show, stop" },
+	{ "frob", "'frob' is unknown here; possible: " VERBS },
 	{ "s", "'s' is ambiguous: show, stop" },
 	{ "r", "'r' is ambiguous: reload, remove" },
 	{ "re", "'re' is ambiguous: reload, remove" },
-	{ "shows", "'shows' is unknown here; possible: add, create, destroy, "
-	    "flush, genkey, help, interface, log, monitor, reload, remove, "
-	    "show, stop" },
-	{ "\"\"", "'' is unknown here; possible: add, create, destroy, "
-	    "flush, genkey, help, interface, log, monitor, reload, remove, "
-	    "show, stop" },
+	{ "shows", "'shows' is unknown here; possible: " VERBS },
+	{ "\"\"", "'' is unknown here; possible: " VERBS },
 	{ "help re", "help: 're' is ambiguous: reload, remove" },
 	{ "add", "add: something is missing at the end: sa" },
 	{ "add frob", "add: 'frob' is unknown here; possible: sa" },
@@ -127,7 +134,8 @@ static const struct {
 	{ "add sa sec0", "add sa: something is missing at the end: in, out" },
 	{ "add sa sec0 both", "add sa: 'both' is unknown here; possible: in, "
 	    "out" },
-	{ "add sa sec0 in", "add sa: missing: spi, src, dst, enc" },
+	{ "add sa sec0 in", "add sa: missing: spi, src, dst, enc, "
+	    "key" },
 	{ "add sa sec0 in s", "add sa: 's' is ambiguous: spi, src, seq" },
 	{ "add sa sec0 in e", "add sa: 'e' is ambiguous: enc, esn, encap" },
 	{ "add sa sec0 in en", "add sa: 'en' is ambiguous: enc, encap" },
@@ -158,18 +166,53 @@ static const struct {
 	{ "add sa sec0 in seq x", "add sa: seq 'x' is not a number" },
 	{ "add sa sec0 in encap 4500 4500", "add sa: not supported yet: "
 	    "encap" },
-	{ "add sa sec0 in enc aes-256 key", "add sa: not supported yet: "
+	{ "add sa sec0 in enc aes-256 key", "add sa: something is missing at "
+	    "the end: file" },
+	{ "add sa sec0 in" ENDS " enc aes-256 key file k", "add sa: aes-256 "
+	    "needs an auth: auth hmac-sha2-256 (or hmac-sha1, hmac-sha2-384, "
+	    "hmac-sha2-512)" },
+	{ "add sa sec0 in" ENDS KEY " auth hmac-sha2-256", "add sa: "
+	    "aes-256-gcm authenticates itself, leave auth out" },
+	{ "genkey aes-128", "genkey: aes-128 needs an auth: hmac-sha2-256 (or "
+	    "hmac-sha1, hmac-sha2-384, hmac-sha2-512)" },
+	{ "genkey chacha20-poly1305 hmac-sha1", "genkey: chacha20-poly1305 "
+	    "authenticates itself, leave auth out" },
+	{ "genkey aes-128 hmac-sha1 hmac-sha1", "genkey: 'hmac-sha1' is one "
+	    "word too many" },
+	{ "genkey des", "genkey: unknown cipher 'des'; possible: aes-128-gcm, "
+	    "aes-192-gcm, aes-256-gcm, chacha20-poly1305, aes-128, aes-192, "
 	    "aes-256" },
-	{ "genkey aes-128", "genkey: not supported yet: aes-128" },
-	{ "genkey des", "genkey: unknown suite 'des'; possible: aes-128-gcm, "
-	    "aes-192-gcm, aes-256-gcm, chacha20-poly1305" },
-	{ "genkey", "genkey: something is missing at the end: SUITE" },
-	{ "add sa sec0 in auth hmac-sha2-256 key file x", "add sa: not "
-	    "supported yet: hmac-sha2-256" },
-	{ "add sa sec0 in auth crc32", "add sa: unknown auth 'crc32' (these "
-	    "suites take none)" },
-	{ "add sa sec0 in enc aes-256-gcm", "add sa: something is missing at "
-	    "the end: key" },
+	{ "genkey", "genkey: something is missing at the end: CIPHER" },
+	{ "add sa sec0 in auth crc32", "add sa: unknown auth 'crc32'; "
+	    "possible: hmac-sha1, hmac-sha2-256, hmac-sha2-384, "
+	    "hmac-sha2-512" },
+	{ "add sa sec0 in auth hmac-sha1 auth hmac-sha1", "add sa: auth is "
+	    "given twice" },
+	{ "add sa sec0 in key file a key file a", "add sa: key is given "
+	    "twice" },
+	{ "add sa sec0 in" ENDS " enc aes-256-gcm", "add sa: missing: key" },
+	{ "expire", "expire: something is missing at the end: soft, hard" },
+	{ "expire now", "expire: 'now' is unknown here; possible: soft, "
+	    "hard" },
+	{ "expire soft", "expire soft: missing: spi, dst" },
+	{ "expire hard dst ::1", "expire hard: missing: spi" },
+	{ "create sec1 encap", "create: something is missing at the end: "
+	    "auto, udp, none, port" },
+	{ "create sec1 encap tcp", "create: 'tcp' is unknown here; possible: "
+	    "auto, udp, none, port" },
+	{ "create sec1 encap port", "create: something is missing at the end: "
+	    "PORT" },
+	{ "create sec1 encap port 0", "create: encap port 0 is out of range "
+	    "(1 to 65535)" },
+	{ "create sec1 encap port 65536", "create: encap port 65536 is out of "
+	    "range (1 to 65535)" },
+	{ "create sec1 encap port 4500", "create: ports 500 and 4500 are "
+	    "IKE's: use encap udp" },
+	{ "create sec1 encap udp encap udp", "create: encap is given twice" },
+	{ "create sec1 acquire", "create: something is missing at the end: "
+	    "yes, no" },
+	{ "create sec1 acquire no acquire no", "create: acquire is given "
+	    "twice" },
 	{ "add sa sec0 in enc aes-256-gcm key 00112233", "add sa: '00112233' "
 	    "is unknown here; possible: file" },
 	{ "add sa sec0 in enc aes-256-gcm key file ''", "add sa: the key file "
@@ -201,10 +244,9 @@ static const struct {
 	{ "create sec1 inet 10.0.0.1/30 10.0.0", "create: far address "
 	    "'10.0.0' is not an IP address" },
 	{ "create sec1 10.0.0.1", "create: '10.0.0.1' is unknown here; "
-	    "possible: local, peer, inet, inet6, mtu" },
+	    "possible: " CREATES },
 	{ "create sec1 inet 10.0.0.1/30 10.0.0.2 10.0.0.3", "create: "
-	    "'10.0.0.3' is unknown here; possible: local, peer, inet, inet6, "
-	    "mtu" },
+	    "'10.0.0.3' is unknown here; possible: " CREATES },
 	{ "create sec1 i", "create: 'i' is ambiguous: inet, inet6" },
 	{ "create sec1 local ::1 local ::2", "create: local is given twice" },
 	{ "create sec1 local ::1 peer 192.0.2.1", "create: local and peer are "
@@ -219,16 +261,15 @@ static const struct {
 	{ "remove sa", "remove sa: missing: spi, dst" },
 	{ "remove sa spi 300 spi 300", "remove sa: spi is given twice" },
 	{ "show frob", "show: 'frob' is unknown here; possible: interfaces, "
-	    "sa, drops, process" },
+	    "sa, clients, drops, process" },
 	{ "show -j", "show: '-j' is unknown here (options go before the "
-	    "command); possible: interfaces, sa, drops, process" },
+	    "command); possible: interfaces, sa, clients, drops, "
+	    "process" },
 	{ "show sa lo", "show sa: 'lo' is not an interface of secd's (sec and "
 	    "a number, such as sec0)" },
 	{ "stop -", "stop: '-' is unknown here; possible: -d" },
 	{ "stop -d -d", "stop: '-d' is one word too many" },
-	{ "", "something is missing at the end: add, create, destroy, flush, "
-	    "genkey, help, interface, log, monitor, reload, remove, show, "
-	    "stop" },
+	{ "", "something is missing at the end: " VERBS },
 };
 
 static void
@@ -285,7 +326,7 @@ test_prefixes(void)
 		}
 		ok(good_all, "every prefix of %s means it or is ambiguous", v);
 	}
-	is(i, 13, "thirteen verbs");
+	is(i, 14, "fourteen verbs");
 }
 
 static void
@@ -340,6 +381,11 @@ test_add(void)
 	ok(strcmp(cmd.keyfile, "/a b/k") == 0, "key file");
 	is(r->keylen, 0, "no key");
 
+	ok(parse("add sa sec0 in key file k auth hmac-sha2-384" ENDS
+	    " enc aes-192") == 0 && strcmp(r->enc, "aes-192") == 0 &&
+	    strcmp(r->auth, "hmac-sha2-384") == 0 && cmd.suite ==
+	    esp_suite_find("aes-192", "hmac-sha2-384"), "a suite of two keys");
+
 	ok(parse("add sa sec0 in spi 256 src 192.0.2.1 dst 192.0.2.2" KEY) ==
 	    0 && r->flags == SA_F_STATIC && r->seq == 0 && r->dir == SA_IN,
 	    "add sa, nothing but what is needed");
@@ -376,6 +422,16 @@ test_create(void)
 	ok(is_addr(&ic->addrs[3].local, "fd01::1") &&
 	    is_addr(&ic->addrs[3].peer, "fd01::2") &&
 	    ic->addrs[3].prefixlen == 64, "inet6 with its far end");
+	ok(parse("create sec7 acquire yes encap port 65535") == 0 &&
+	    ic->acquire == 1 && ic->encap == ENCAP_PORT &&
+	    ic->encap_port == 65535, "acquire, encap port");
+	ok(parse("create sec7 inet 10.0.0.1/30 encap udp acquire no") == 0 &&
+	    ic->acquire == 0 && ic->encap == ENCAP_UDP &&
+	    ic->encap_port == 0, "encap udp");
+	ok(parse("create sec7 encap none") == 0 && ic->encap == ENCAP_NONE,
+	    "encap none");
+	ok(parse("create sec7 encap auto") == 0 && ic->encap == ENCAP_AUTO,
+	    "encap auto");
 	ok(parse("create sec7 inet 10.0.0.1/32 inet 10.0.0.2/32 "
 	    "inet 10.0.0.3/32 inet 10.0.0.4/32 inet 10.0.0.5/32 "
 	    "inet 10.0.0.6/32 inet 10.0.0.7/32 inet 10.0.0.8/32") == 0,
@@ -394,6 +450,9 @@ test_remove(void)
 	ok(parse("remove sa dst 192.0.2.9 spi 0x1234") == 0 &&
 	    cmd.id.spi == 0x1234 && is_addr(&cmd.id.dst, "192.0.2.9"),
 	    "remove sa");
+	ok(parse("expire soft spi 0x1234 dst 192.0.2.9") == 0 &&
+	    cmd.id.spi == 0x1234 && is_addr(&cmd.id.dst, "192.0.2.9"),
+	    "expire");
 }
 
 /* --- what is typed is not believed printable --- */

@@ -353,12 +353,28 @@ test_remove(void)
 }
 
 static void
+test_expire(void)
+{
+	struct msg_sa_expire m = { .dst = addr("192.0.2.2"), .spi = 0x1001 };
+	struct step s = { MSG_SA_EXPIRE, BODY(m), DONE };
+	int same = talk("expire soft spi 0x1001 dst 192.0.2.2", &s, 1);
+
+	expect(same, 0, "", "", "expire soft");
+	m.hard = 1;
+	same = talk("expire hard spi 0x1001 dst 192.0.2.2", &s, 1);
+	expect(same, 0, "", "", "expire hard");
+}
+
+static void
 test_create(void)
 {
 	struct iface_conf ic = {
 		.name = "sec1", .local = addr("192.0.2.8"),
 		.peer = addr("198.51.100.14"), .mtu = 1400,
 		.replay = IFACE_REPLAY_DEFAULT, .dynamic = 1, .naddrs = 2,
+		.encap = ENCAP_PORT, .encap_port = 4501, .acquire = 1,
+		.switch_delay = IFACE_SWITCH_DEFAULT,
+		.drain = IFACE_DRAIN_DEFAULT,
 		.addrs = {
 			{ .local = addr("169.254.229.42"),
 			    .peer = addr("169.254.229.41"), .prefixlen = 30 },
@@ -370,7 +386,7 @@ test_create(void)
 
 	same = talk("create sec1 local 192.0.2.8 peer 198.51.100.14 "
 	    "inet 169.254.229.42/30 169.254.229.41 inet6 fd00::2/126 "
-	    "mtu 1400", &s, 1);
+	    "mtu 1400 encap port 4501 acquire yes", &s, 1);
 	expect(same, 0, "", "", "create");
 }
 
@@ -378,6 +394,7 @@ test_create(void)
 
 #define KEY16	"000102030405060708090a0b0c0d0e0f"
 #define KEY20	KEY16 "10111213"
+#define KEYA0	"a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3"
 #define KEY36	"000102030405060708090a0b0c0d0e0f" \
 		"101112131415161718191a1b1c1d1e1fF0E1d2C3"
 
@@ -445,6 +462,34 @@ test_add(void)
 	    "add sa with the key on standard input");
 }
 
+/* aes-128 hmac-sha1: 16 octets of one, 20 of the other. */
+static void
+test_two_keys(void)
+{
+	struct sa_request r = request();
+	struct step s = { MSG_SA_ADD, BODY(r), DONE };
+	const char *args = "add sa sec0 out spi 0x1001 src 192.0.2.1 dst "
+	    "192.0.2.2 esn replay 64 seq 77 enc aes-128 auth hmac-sha1 "
+	    "key file -";
+	const char *late = "add sa sec0 out key file - auth hmac-sha1 spi "
+	    "0x1001 src 192.0.2.1 dst 192.0.2.2 esn replay 64 seq 77 enc "
+	    "aes-128";
+	uint8_t i;
+
+	memset(r.enc, 0, sizeof(r.enc));
+	strlcpy(r.enc, "aes-128", sizeof(r.enc));
+	strlcpy(r.auth, "hmac-sha1", sizeof(r.auth));
+	memset(r.key + 16, 0, sizeof(r.key) - 16);
+	r.keylen = 16;
+	r.authkeylen = 20;
+	for (i = 0; i < 20; i++)
+		r.authkey[i] = (uint8_t)(0xa0 + i);
+	expect(talk_with(args, KEY16 KEYA0 "\n", &s, 1), 0, "", "",
+	    "two keys in one file");
+	expect(talk_with(late, KEY16 KEYA0, &s, 1), 0, "", "",
+	    "... with the words the other way round");
+}
+
 /* It connects and hangs up without a word. */
 static int
 says_nothing(const char *args, const char *input)
@@ -480,14 +525,16 @@ test_bad_keys(void)
 	refuse_key(NULL, 0, "No such file or directory");
 	refuse_key("", 0600, "empty");
 	refuse_key("\n", 0600, "empty");
-	refuse_key(KEY20 "\n", 0600, "20 octets, aes-256-gcm takes 36 (32 and "
-	    "4 of salt)");
-	refuse_key(KEY36 "00\n", 0600, "37 octets, aes-256-gcm takes 36 (32 "
-	    "and 4 of salt)");
+	refuse_key(KEY20 "\n", 0600, "20 octets, aes-256-gcm takes 36 octets: "
+	    "32 of cipher key and 4 of salt");
+	refuse_key(KEY36 "00\n", 0600, "37 octets, aes-256-gcm takes 36 "
+	    "octets: 32 of cipher key and 4 of salt");
 	refuse_key("0x" KEY36 "\n", 0600, "not a whole number of octets in "
-	    "plain hex; aes-256-gcm takes 36 (32 and 4 of salt)");
+	    "plain hex; aes-256-gcm takes 36 octets: 32 of cipher key and 4 of "
+	    "salt");
 	refuse_key(KEY20 "0\n", 0600, "not a whole number of octets in plain "
-	    "hex; aes-256-gcm takes 36 (32 and 4 of salt)");
+	    "hex; aes-256-gcm takes 36 octets: 32 of cipher key and 4 of "
+	    "salt");
 	refuse_key(KEY16 KEY16 "0g000000\n", 0600, "not plain hex");
 	refuse_key(KEY16 KEY16 "/0000000\n", 0600, "not plain hex");
 	refuse_key(KEY16 KEY16 "000:0000\n", 0600, "not plain hex");
@@ -505,8 +552,23 @@ test_bad_keys(void)
 	    "(for a pipe use '-' and standard input)\n", dir);
 	expect(says_nothing(args, ""), 1, "", want, "not a regular file");
 	expect(says_nothing(ADD "-", "00\n"), 1, "", "secctl: key file -: "
-	    "1 octets, aes-256-gcm takes 36 (32 and 4 of salt)\n",
+	    "1 octets, aes-256-gcm takes 36 octets: 32 of cipher key and 4 of "
+	    "salt\n",
 	    "short key on standard input");
+	expect(says_nothing("add sa sec0 in spi 256 src ::1 dst ::2 enc "
+	    "aes-128 auth hmac-sha1 key file -", KEY16 "\n"), 1, "",
+	    "secctl: key file -: 16 octets, aes-128 hmac-sha1 takes 36 octets: "
+	    "16 of cipher key and 20 of authentication key\n",
+	    "half of two keys");
+	expect(says_nothing("add sa sec0 in spi 256 src ::1 dst ::2 enc "
+	    "aes-128 auth hmac-sha1 key file -", KEY36 "00\n"), 1, "",
+	    "secctl: key file -: 37 octets, aes-128 hmac-sha1 takes 36 octets: "
+	    "16 of cipher key and 20 of authentication key\n",
+	    "more than two keys");
+	expect(says_nothing("add sa sec0 in spi 256 src ::1 dst ::2 enc "
+	    "aes-128 auth hmac-sha1 key file -", KEY16 KEY16 "0000000g"), 1,
+	    "", "secctl: key file -: not plain hex\n",
+	    "a second key that is none");
 	if (geteuid() != 0)
 		return;
 	put_file(in_dir("key"), KEY36, 0600);
@@ -536,6 +598,10 @@ test_genkey(void)
 	ok(rc == 0 && strncmp(first, outtext, 72) != 0, "another each time");
 	alone("genkey aes-128-gcm", "");
 	is(strlen(outtext), 41, "genkey aes-128-gcm: 20 octets");
+	alone("genkey aes-256 hmac-sha2-512", "");
+	ok(rc == 0 && strlen(outtext) == 193 &&
+	    strspn(outtext, "0123456789abcdef") == 192,
+	    "genkey aes-256 hmac-sha2-512: 96 octets");
 
 	/* a key made is a key taken */
 	put_file(in_dir("key"), first, 0600);
@@ -789,8 +855,9 @@ test_file(void)
 	    "secctl: -:5: sec1: not there\n", "-f -");
 	expect(talk_with("-f -", "interface sec0 up\nfrob\nreload\n", &one, 1),
 	    2, "", "secctl: -:2: 'frob' is unknown here; possible: add, "
-	    "create, destroy, flush, genkey, help, interface, log, monitor, "
-	    "reload, remove, show, stop\n", "a line that is no command");
+	    "create, destroy, expire, flush, genkey, help, interface, log, "
+	    "monitor, reload, remove, show, stop\n",
+	    "a line that is no command");
 	expect(talk_with("-f -", "interface sec0 up", &one, 1), 0, "", "",
 	    "a last line without its end");
 	alone("-f -", "# nothing\n\n");
@@ -854,6 +921,12 @@ make_ifaces(void)
 	r->id = 5;
 	iface_conf_init(&r->conf, "sec1");
 	r->conf.dynamic = 1;
+	r->conf.encap = ENCAP_PORT;
+	r->conf.encap_port = 4501;
+	r->conf.acquire = 1;
+	r->conf.switch_delay = 0;
+	r->conf.drain = 9;
+	r->conf.nofollow = 1;
 	r->nsa_out = 1;
 	devices[0] = (struct msg_device){ .name = "sec0", .ifindex = 7,
 	    .mtu = 1280, .up = 1, .carrier = 1 };
@@ -890,6 +963,8 @@ test_show_interfaces(void)
 	const char *sec1_text = "sec1: up, no carrier (no inbound SA), "
 	    "mtu 1400, dynamic\n"
 	    "\tlocal any peer any\n"
+	    "\tencap port 4501, acquire yes, switch at-once, drain 9, follow "
+	    "no\n"
 	    "\tSAs: 0 in, 1 out\n"
 	    "\tin:  0 packets, 0 bytes\n"
 	    "\tout: 0 packets, 0 bytes\n"
@@ -913,13 +988,48 @@ test_show_interfaces(void)
 	    "'description': None, 'dynamic': True, 'present': True, "
 	    "'ifindex': 8, 'up': True, 'carrier': False, "
 	    "'no_carrier_reason': 'no inbound SA', 'carrier_forced': False, "
-	    "'mtu': 1400, 'link_state': 'sa', 'replay': 4096, 'local': None, "
+	    "'mtu': 1400, 'link_state': 'sa', 'replay': 4096, 'encap': "
+	    "'port', 'encap_port': 4501, 'acquire': True, 'switch_delay': 0, "
+	    "'drain': 9, 'follow': False, 'local': None, "
 	    "'peer': None, 'addresses': [], 'sas_in': 0, 'sas_out': 1, "
-	    "'spi_out': None}");
+	    "'spi_out': None, 'lost': None}");
+	json_has("[d['interfaces'][0][k] for k in ('encap', 'encap_port', "
+	    "'acquire', 'switch_delay', 'drain', 'follow')] == ['auto', None, "
+	    "False, 1, 5, True]");
 	json_has("d['interfaces'][0]['out'] == {'packets': "
 	    "9223372036854775807, 'bytes': 2.0**64}");
 	json_has("d['interfaces'][0]['spi_out'] == '0x00001002' and "
 	    "d['interfaces'][0]['description'] == 'cloud ? 1'");
+}
+
+/* Each of them alone, as people see it. */
+static void
+test_manners(void)
+{
+	static const struct {
+		uint8_t		 encap;
+		uint16_t	 delay;
+		const char	*want;
+	} each[] = {
+		{ ENCAP_UDP, IFACE_SWITCH_DEFAULT, "\n\tencap udp\n\tSAs" },
+		{ ENCAP_NONE, 7, "\n\tencap none, switch delay 7\n\tSAs" },
+		{ ENCAP_AUTO, 0, "\n\tswitch at-once\n\tSAs" },
+		{ ENCAP_AUTO, IFACE_SWITCH_DEFAULT, "/126\n\tSAs" },
+		{ 99, IFACE_SWITCH_DEFAULT, "\n\tencap ?\n\tSAs" }
+	};
+	struct msg_iface_rows one = { .count = 1, .rows = { ifaces.rows[0] } };
+	const struct step steps[] = {
+		NAMES, IFACES(all_rows, one), DEVICE(sec0, devices[0])
+	};
+	size_t i;
+
+	for (i = 0; i < NELEMS(each); i++) {
+		one.rows[0].conf.encap = each[i].encap;
+		one.rows[0].conf.switch_delay = each[i].delay;
+		ok(talk("show", steps, 3) && strstr(outtext, each[i].want) !=
+		    NULL, "manners of an interface: encap %u, delay %u",
+		    each[i].encap, each[i].delay);
+	}
 }
 
 /* What the first line says of an interface of that state. */
@@ -958,7 +1068,13 @@ test_carrier(void)
 	first_line(&r, &d, "sec0: up, no carrier (no SA), mtu 1280");
 	r.nsa_in = 1;
 	first_line(&r, &d, "sec0: up, no carrier (no outbound SA), mtu 1280");
-	r.nsa_out = 1;
+	strlcpy(r.lost, "spi 0x00001002 \x1b expired", sizeof(r.lost));
+	first_line(&r, &d, "sec0: up, no carrier (no outbound SA: spi "
+	    "0x00001002 ? expired), mtu 1280");
+	r.nsa_in = 0;
+	first_line(&r, &d, "sec0: up, no carrier (no outbound SA: spi "
+	    "0x00001002 ? expired), mtu 1280");
+	r.nsa_in = r.nsa_out = 1;
 	first_line(&r, &d, "sec0: up, no carrier (outbound SA waits for the "
 	    "nonce ledger), mtu 1280");
 	r.spi_out = 300;
@@ -1074,10 +1190,13 @@ test_show_sa(void)
 	    "\t0 packets, 0 bytes, age 0s, never used\n", "", "show sa");
 	ok(talk("-j show sa", one, 2) && rc == 0, "-j show sa");
 	json_has("{k: v for k, v in d['sas'][0].items() if k not in ('added', "
-	    "'age', 'used', 'idle')} == {'interface': 'sec0', 'direction': "
-	    "'in', 'spi': '0x00001001', 'src': '198.51.100.14', 'dst': "
-	    "'192.0.2.8', 'enc': 'aes-256-gcm', 'auth': None, 'state': "
+	    "'age', 'used', 'idle', 'soft', 'hard')} == {'interface': 'sec0', "
+	    "'direction': 'in', 'spi': '0x00001001', 'src': '198.51.100.14', "
+	    "'dst': '192.0.2.8', 'enc': 'aes-256-gcm', 'auth': None, 'state': "
 	    "'active', 'esn': True, 'static': True, 'configured': True, "
+	    "'to': None, 'to_port': None, 'encap': False, 'sport': None, "
+	    "'dport': None, 'owner': None, 'rule': 'named', 'narrow': False, "
+	    "'reqid': None, 'first': None, "
 	    "'replay': 4096, 'seq': 42, 'mark': None, 'packets': 12, 'bytes': "
 	    "1008, 'drops': {'bad-icv': 0, 'replay': 2, 'no-sa': 0}}");
 	json_has("d['sas'][1]['mark'] == 16384 and d['sas'][1]['replay'] is "
@@ -1097,6 +1216,185 @@ test_show_sa(void)
 	last.rows[1].id = 9;
 	ok(talk("-j show sa", two, 3) && rc == 0, "two pages");
 	json_has("len(d['sas']) == 4");
+}
+
+/* SAs of IKE daemons: larval, draining, with all there is to say. */
+static void
+fill_ike_sas(struct msg_sa_rows *p)
+{
+	struct msg_sa_row *r = p->rows;
+
+	memset(p, 0, sizeof(*p));
+	p->count = 3;
+	r->id = 3;
+	r->owner.uid = 7;
+	strlcpy(r->owner.name, "char\x01n", sizeof(r->owner.name));
+	r->src = addr("198.51.100.14");
+	r->dst = addr("192.0.2.8");
+	r->spi = 0x1001;
+	r->reqid = 5;
+	r->flags = SA_F_IKE;
+	r->dir = SA_IN;
+	r->state = SA_LARVAL;
+	r->added = time(NULL);
+	r++;
+	*r = p->rows[0];
+	r->id = 4;
+	memset(r->owner.name, 0, sizeof(r->owner.name));
+	strlcpy(r->iface, "sec0", sizeof(r->iface));
+	strlcpy(r->enc, "aes-256", sizeof(r->enc));
+	strlcpy(r->auth, "hmac-sha2-256", sizeof(r->auth));
+	r->state = SA_DRAINING;
+	r->rule = RULE_PAIR;
+	r->reqid = 0;
+	r->narrow = 1;
+	r->encap = 1;
+	r->sport = 1024;
+	r->dport = 4500;
+	r->to = addr("203.0.113.1");		/* means nothing inbound */
+	r->hard.packets = 7;
+	r++;
+	*r = p->rows[1];
+	r->id = 5;
+	r->dir = SA_OUT;
+	r->src = p->rows[1].dst;
+	r->dst = p->rows[1].src;
+	r->state = SA_ACTIVE;
+	r->rule = RULE_UNIT;
+	r->narrow = 0;
+	r->sport = r->dport = 4500;
+	r->to = addr("203.0.113.9");
+	r->to_port = 1024;
+	r->first = 1000;
+	r->soft = (struct sa_life){ 1, 2, 3, 4 };
+	r->hard = (struct sa_life){ 0, 0, 3600, 0 };
+}
+
+static void
+test_show_ike_sa(void)
+{
+	struct msg_sa_rows rows;
+	const struct step one[] = { NAMES, { MSG_SHOW_SA, BODY(all_rows),
+	    MSG_SA_ROWS, BODY(rows), AS_IT_IS } };
+
+	fill_ike_sas(&rows);
+	expect(talk("show sa", one, 2), 0,
+	    "- in  spi 0x00001001 198.51.100.14 -> 192.0.2.8\n"
+	    "\tlarval: its SPI is taken, its keys are to come\n"
+	    "\towner char?n, uid 7, reqid 5\n"
+	    "\t0 packets, 0 bytes, age 0s, never used\n"
+	    "sec0 in  spi 0x00001001 198.51.100.14 -> 192.0.2.8 aes-256 "
+	    "hmac-sha2-256\n"
+	    "\tdraining, highest seq seen 0, replay check off\n"
+	    "\towner uid 7, interface by address pair, narrow: asked for a "
+	    "flow that is not any to any\n"
+	    "\tin UDP, ports 1024 -> 4500\n"
+	    "\thard 7 packets\n"
+	    "\t0 packets, 0 bytes, age 0s, never used\n"
+	    "sec0 out spi 0x00001001 192.0.2.8 -> 198.51.100.14 aes-256 "
+	    "hmac-sha2-256\n"
+	    "\tactive, last seq sent 0, may send up to 0\n"
+	    "\towner uid 7, interface by unit\n"
+	    "\tin UDP, ports 4500 -> 4500, to 203.0.113.9 port 1024\n"
+	    "\tsoft 1 bytes, soft 2 packets, soft age 3 s, soft 4 s of use\n"
+	    "\thard age 3600 s\n"
+	    "\t0 packets, 0 bytes, age 0s, never used\n", "",
+	    "show sa of IKE daemons");
+	ok(talk("-j show sa", one, 2) && rc == 0, "-j show sa of IKE daemons");
+	json_has("[d['sas'][0][k] for k in ('interface', 'enc', 'auth', "
+	    "'state', 'owner', 'rule', 'reqid', 'encap', 'sport', 'to', "
+	    "'soft')] == [None, None, None, 'larval', {'name': 'char?n', "
+	    "'uid': 7}, None, 5, False, None, None, dict.fromkeys(('bytes', "
+	    "'packets', 'added', 'used'))]");
+	json_has("[d['sas'][1][k] for k in ('state', 'owner', 'rule', "
+	    "'narrow', 'reqid', 'encap', 'sport', 'dport', 'to', 'first')] == "
+	    "['draining', {'name': None, 'uid': 7}, 'address pair', True, "
+	    "None, True, 1024, 4500, None, None]");
+	json_has("[d['sas'][2][k] for k in ('rule', 'narrow', 'to', 'to_port', "
+	    "'soft', 'hard', 'first')] == ['unit', False, '203.0.113.9', 1024, "
+	    "{'bytes': 1, 'packets': 2, 'added': 3, 'used': 4}, {'bytes': "
+	    "None, 'packets': None, 'added': 3600, 'used': None}, 1000]");
+
+	rows.count = 1;
+	rows.rows[0] = rows.rows[2];
+	rows.rows[0].rule = RULE_ONLY;
+	rows.rows[0].encap = 0;
+	rows.rows[0].sport = rows.rows[0].dport = rows.rows[0].to_port = 0;
+	ok(talk("show sa", one, 2) && strstr(outtext,
+	    ", interface the only one\n\tto 203.0.113.9\n") != NULL,
+	    "the only interface, plain ESP to another address");
+	rows.rows[0].to = rows.rows[0].dst;
+	rows.rows[0].rule = 77;
+	ok(talk("show sa", one, 2) && strstr(outtext,
+	    ", interface ?\n\tsoft 1 bytes") != NULL,
+	    "an unknown rule, and nothing unusual on the way");
+	ok(talk("-j show sa", one, 2) && rc == 0, "-j show sa, one");
+	json_has("d['sas'][0]['rule'] == '?'");
+}
+
+static void
+test_show_clients(void)
+{
+	struct msg_clients none, all;
+	struct msg_sa_rows rows, more;
+	struct msg_cursor second = { .after = 5 };
+	struct step no = { MSG_SHOW_CLIENTS, NOBODY_ELSE, MSG_CLIENTS,
+	    BODY(none), AS_IT_IS };
+	const struct step steps[] = {
+		{ MSG_SHOW_CLIENTS, NOBODY_ELSE, MSG_CLIENTS, BODY(all),
+		    AS_IT_IS },
+		{ MSG_SHOW_SA, BODY(all_rows), MSG_SA_ROWS, BODY(rows),
+		    AS_IT_IS },
+		{ MSG_SHOW_SA, BODY(second), MSG_SA_ROWS, BODY(more),
+		    AS_IT_IS }
+	};
+
+	memset(&none, 0, sizeof(none));
+	expect(talk("show clients", &no, 1), 0, "no clients\n", "",
+	    "no clients");
+	ok(talk("-j show clients", &no, 1) && rc == 0, "-j show clients, none");
+	json_has("d == {'clients': []}");
+	none.count = IPC_CLIENTS + 1;
+	ok(talk("show clients", &no, 1) && rc == 3 &&
+	    strstr(errtext, "too many clients") != NULL, "too many clients");
+
+	fill_ike_sas(&rows);		/* one larval of char?n, two of uid 7 */
+	more = rows;
+	rows.more = 1;
+	more.rows[0].id = 6;
+	more.rows[1].id = 7;
+	more.rows[1].owner.uid = 8;	/* not theirs */
+	more.rows[2].id = 8;
+	more.rows[2].flags &= ~SA_F_IKE; /* nobody's */
+	memset(&all, 0, sizeof(all));
+	all.count = 2;
+	all.clients[0].owner = rows.rows[0].owner;
+	all.clients[0].pid = 1234;
+	all.clients[0].dialect = DIALECT_LINUX;
+	all.clients[0].satypes = 3;
+	all.clients[0].policies = 4;
+	all.clients[0].requests = 99;
+	all.clients[1].owner.uid = 7;
+	all.clients[1].pid = 77;
+	all.clients[1].lost = 3;
+	expect(talk("show clients", steps, 3), 0,
+	    "char?n: uid 7, pid 1234, dialect linux, registered for AH ESP\n"
+	    "\tSAs: 0, 2 larval; policies: 4; requests: 99\n"
+	    "-: uid 7, pid 77, dialect unknown, not registered\n"
+	    "\tSAs: 2, 0 larval; policies: 0; requests: 0\n"
+	    "\t3 messages lost: it did not read them\n", "", "show clients");
+	all.clients[1].dialect = DIALECT_OPENBSD;
+	all.clients[1].satypes = 2;
+	ok(talk("-j show clients", steps, 3) && rc == 0, "-j show clients");
+	json_has("d == {'clients': [{'owner': {'name': 'char?n', 'uid': 7}, "
+	    "'pid': 1234, 'dialect': 'linux', 'registered': ['ah', 'esp'], "
+	    "'sas': 0, 'larval': 2, 'policies': 4, 'requests': 99, 'lost': 0}, "
+	    "{'owner': {'name': None, 'uid': 7}, 'pid': 77, 'dialect': "
+	    "'openbsd', 'registered': ['esp'], 'sas': 2, 'larval': 0, "
+	    "'policies': 0, 'requests': 0, 'lost': 3}]}");
+	all.clients[1].dialect = 9;
+	ok(talk("show clients", steps, 3) && strstr(outtext,
+	    "dialect ?, registered for ESP\n") != NULL, "an unknown dialect");
 }
 
 /* Answers that would lead a trusting reader astray. */
@@ -1405,7 +1703,9 @@ main(void)
 	test_plain_requests();
 	test_remove();
 	test_create();
+	test_expire();
 	test_add();
+	test_two_keys();
 	test_bad_keys();
 	test_wiped();
 	test_genkey();
@@ -1416,8 +1716,11 @@ main(void)
 	test_file();
 	test_show_interfaces();
 	test_carrier();
+	test_manners();
 	test_show_none();
 	test_show_sa();
+	test_show_ike_sa();
+	test_show_clients();
 	test_senseless();
 	test_show_drops();
 	test_show_process();
