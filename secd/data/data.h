@@ -91,13 +91,22 @@ struct data_node *data_queue_take(struct data_queue *);
 
 /* --- what packets need of an SA, and of an interface --- */
 
-/* Handed over by the worker as a command of its own, and taken back. */
+/*
+ * Handed over by the worker as a command of its own, and taken back when main
+ * clears pending.  An owner may be freed when the fence behind its removal has
+ * come back: the worker pushes events and commands in one order, and main takes
+ * them in that order, so no event of the owner is left then.  Main meanwhile
+ * gets events of what it has removed already.
+ */
 struct data_event {
 	struct data_node node;		/* first: a node is its event */
 	int		 type;
 	void		*owner;
 	atomic_int	 pending;	/* from the push until main has it */
 };
+
+/* Push it, unless it is pending. */
+void		 data_event_push(struct data_queue *, struct data_event *);
 
 /* Where an SA's outer packets come from, and go to. */
 struct data_path {
@@ -121,7 +130,9 @@ struct data_sa {
 
 	/* main thread writes, worker reads */
 	counter		 life_packets;	/* tell when packets reaches this, */
-	counter		 life_bytes;	/* or bytes this; UINT64_MAX never */
+	counter		 life_bytes;	/* or bytes this; UINT64_MAX never.
+					 * New ones before ev_life.pending is
+					 * cleared, or it is told again */
 	counter		 limit;		/* out: durable mark of the ledger */
 	counter		 floor;		/* out: up to here others may have sent;
 					 * written before limit */
@@ -133,7 +144,8 @@ struct data_sa {
 	struct data_event ev_used;	/* once: the first packet that was sent,
 					 * or was authentic */
 	struct data_event ev_life;
-	struct data_event ev_moved;
+	struct data_event ev_moved;	/* as long as it is pending, no other
+					 * move is told */
 	int		 used;		/* ev_used has been pushed */
 	/* written before ev_moved is pushed, not while it is pending */
 	struct ip_addr	 moved_to;
@@ -153,7 +165,8 @@ struct data_if {
 	struct event	 ev;
 	struct data_sa	*out;		/* current outbound SA, or NULL */
 	struct data_event ev_gone;	/* the device was taken away */
-	struct data_event ev_nosa;	/* a packet found no outbound SA */
+	struct data_event ev_nosa;	/* a packet found no outbound SA; told
+					 * again when pending is cleared */
 	atomic_int	 tell_nosa;	/* main: push ev_nosa when that is so */
 	counter		 in_packets;
 	counter		 in_bytes;
@@ -208,7 +221,8 @@ struct satab {
 };
 
 void		 satab_add(struct satab *, struct data_sa *);
-void		 satab_remove(struct satab *, struct data_sa *);
+/* 1, or 0 if it was not there. */
+int		 satab_remove(struct satab *, struct data_sa *);
 struct data_sa	*satab_find(const struct satab *, uint32_t spi,
 		    const struct ip_addr *dst);
 
@@ -233,7 +247,8 @@ struct wire {
 
 /*
  * What main sends to a UDP wire of its own to see whether ESP reaches it there:
- * an SPI that is never used and a random number, in network order.
+ * an SPI that is never used, in network order, and eight octets that are the
+ * number in worker.probe as it lies in memory.
  */
 #define PROBE_SPI	1U		/* reserved, RFC 4303 2.1 */
 #define PROBE_LEN	12
@@ -258,6 +273,9 @@ struct worker {
 int		 worker_init(struct worker *, struct event_base *);
 /* The thread: runs until DATA_QUIT.  arg is the worker. */
 void		*worker_main(void *arg);
+
+/* Has sa carried its first packet, or reached a limit of its life?  Tell. */
+void		 data_sa_tell(struct worker *, struct data_sa *);
 
 /* --- out.c, in.c: one batch each --- */
 

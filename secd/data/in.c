@@ -4,6 +4,7 @@
  * write.  A stranger's packet moves one counter and nothing else.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "secd/data/data.h"
 
@@ -14,9 +15,38 @@ load32(const uint8_t *p)
 	    (uint32_t)p[2] << 8 | p[3];
 }
 
+/* Main's probe of this wire; what it is worth ends with the first. */
+static int
+is_probe(struct worker *w, struct wire *wire, const struct sys_dgram *d)
+{
+	uint64_t number, wanted = counter_get(&w->probe);
+
+	if (wanted == 0 || d->len != PROBE_LEN || load32(d->data) != PROBE_SPI)
+		return 0;
+	memcpy(&number, d->data + 4, sizeof(number));
+	if (number != wanted)
+		return 0;
+	atomic_store(&w->probe, 0);
+	data_event_push(&w->done, &wire->ev_probe);
+	return 1;
+}
+
+/* What else than ESP comes to a UDP port; 1 if the datagram was such. */
+static int
+not_esp(struct worker *w, struct wire *wire, const struct sys_dgram *d)
+{
+	if (d->len == 1 && d->data[0] == 0xff)
+		counter_add(&w->stray[DROP_KEEPALIVE], 1);
+	else if (d->len >= 4 && load32(d->data) == 0)
+		counter_add(&w->stray[DROP_IKE], 1);
+	else
+		return is_probe(w, wire, d);
+	return 1;
+}
+
 /* The SA a datagram belongs to, or NULL after counting why there is none. */
 static struct data_sa *
-find_sa(struct worker *w, const struct sys_dgram *d)
+find_sa(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 {
 	struct data_sa *sa;
 
@@ -24,6 +54,8 @@ find_sa(struct worker *w, const struct sys_dgram *d)
 		counter_add(&w->stray[DROP_OUTER_CUT], 1);
 		return NULL;
 	}
+	if (wire->port != 0 && not_esp(w, wire, d))
+		return NULL;
 	if (d->len < ESP_HDR_LEN) {
 		counter_add(&w->stray[ESP_SHORT], 1);
 		return NULL;
@@ -41,23 +73,60 @@ drop(struct data_sa *sa, unsigned int why)
 	counter_add(&sa->iface->drops[why], 1);
 }
 
+/*
+ * The newest packet came from elsewhere: the peer's NAT, or the peer, has moved
+ * (RFC 7296 2.23).  An older one may be a replay from anywhere.
+ */
 static void
-open_and_write(struct data_sa *sa, struct sys_dgram *d)
+follow(struct worker *w, struct data_sa *sa, const struct sys_dgram *d)
 {
-	struct data_if *dif = sa->iface;
-	struct esp_buf b = {
-		.base = d->buf, .cap = d->size, .data = d->data, .len = d->len
-	};
-	enum esp_status st;
+	if (d->sport == sa->path.sport && addr_equal(&d->src, &sa->path.src))
+		return;
+	if (atomic_load(&sa->ev_moved.pending))
+		return;
+	sa->moved_to = d->src;
+	sa->moved_port = d->sport;
+	data_event_push(&w->done, &sa->ev_moved);
+}
 
-	st = esp_open(sa->esp, &b, &b);
+/* Open the packet where it lies; 0, or -1 after counting why it was dropped. */
+static int
+open_packet(struct worker *w, struct data_sa *sa, const struct sys_dgram *d,
+    struct esp_buf *b)
+{
+	uint64_t newest = counter_get(&sa->seq);
+	enum esp_status st = esp_open(sa->esp, b, b);
+
 	/* what was seen is told before the packet can have an effect */
 	atomic_store_explicit(&sa->seq, esp_sa_seq(sa->esp),
 	    memory_order_relaxed);
-	if (st != ESP_OK) {
-		drop(sa, st);
+	/* it is authentic, even if no good */
+	if (sa->follow && counter_get(&sa->seq) > newest)
+		follow(w, sa, d);
+	if (st == ESP_OK)
+		return 0;
+	drop(sa, st);
+	return -1;
+}
+
+static void
+take(struct worker *w, struct wire *wire, struct sys_dgram *d)
+{
+	struct data_sa *sa = find_sa(w, wire, d);
+	struct esp_buf b = {
+		.base = d->buf, .cap = d->size, .data = d->data, .len = d->len
+	};
+	struct data_if *dif;
+
+	if (sa == NULL)
+		return;
+	if (&w->wires[sa->path.wire] != wire) {
+		drop(sa, DROP_ENCAP);
 		return;
 	}
+	if (open_packet(w, sa, d, &b) == -1)
+		return;
+	dif = sa->iface;
 	if (sys_tun_write(dif->fd, b.data, b.len) == -1) {
 		drop(sa, drop_of_tun(errno));
 		return;
@@ -66,12 +135,12 @@ open_and_write(struct data_sa *sa, struct sys_dgram *d)
 	counter_add(&sa->bytes, b.len);
 	counter_add(&dif->in_packets, 1);
 	counter_add(&dif->in_bytes, b.len);
+	data_sa_tell(w, sa);
 }
 
 void
 in_run(struct worker *w, struct wire *wire)
 {
-	struct data_sa *sa;
 	int i, n;
 
 	for (i = 0; i < SYS_BATCH; i++) {
@@ -79,8 +148,10 @@ in_run(struct worker *w, struct wire *wire)
 		w->dgram[i].size = SLOT_SIZE;
 	}
 	/* errors are of single datagrams, or of a device that comes back */
-	n = sys_esp_recv(wire->fd, wire->af, w->dgram, SYS_BATCH);
+	if (wire->port != 0)
+		n = sys_udp_recv(wire->fd, wire->af, w->dgram, SYS_BATCH);
+	else
+		n = sys_esp_recv(wire->fd, wire->af, w->dgram, SYS_BATCH);
 	for (i = 0; i < n; i++)
-		if ((sa = find_sa(w, &w->dgram[i])) != NULL)
-			open_and_write(sa, &w->dgram[i]);
+		take(w, wire, &w->dgram[i]);
 }

@@ -52,23 +52,36 @@ read_and_seal(struct worker *w, struct data_if *dif, struct data_sa *sa, int i,
 	return 1;
 }
 
+/* Hand the batch to the socket; each gets its error, or 0. */
+static void
+send_all(struct worker *w, const struct data_path *path, int n)
+{
+	struct wire *wire = &w->wires[path->wire];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		w->dgram[i].src = path->src;
+		w->dgram[i].dst = path->dst;
+		w->dgram[i].dport = path->dport;
+	}
+	if (wire->port != 0)
+		sys_udp_send(wire->fd, wire->af, w->dgram, n);
+	else
+		sys_esp_send(wire->fd, wire->af, w->dgram, n);
+}
+
 static void
 send_batch(struct worker *w, struct data_if *dif, struct data_sa *sa,
     const size_t *inner, int n)
 {
-	struct wire *wire = &w->wires[sa->path.wire];
-	int i;
+	int i, no_wire = w->wires[sa->path.wire].fd == -1;
 
+	if (!no_wire)
+		send_all(w, &sa->path, n);
 	for (i = 0; i < n; i++) {
-		w->dgram[i].src = sa->path.src;
-		w->dgram[i].dst = sa->path.dst;
-		w->dgram[i].error = ENETUNREACH;
-	}
-	if (wire->fd != -1)
-		sys_esp_send(wire->fd, wire->af, w->dgram, n);
-	for (i = 0; i < n; i++) {
-		if (w->dgram[i].error != 0) {
-			drop(dif, sa, drop_of_send(w->dgram[i].error));
+		if (no_wire || w->dgram[i].error != 0) {
+			drop(dif, sa, no_wire ? DROP_NO_WIRE :
+			    drop_of_send(w->dgram[i].error));
 			continue;
 		}
 		counter_add(&sa->packets, 1);
@@ -82,10 +95,8 @@ send_batch(struct worker *w, struct data_if *dif, struct data_sa *sa,
 static void
 tell_low(struct worker *w, struct data_sa *sa)
 {
-	if (counter_get(&sa->seq) < counter_get(&sa->low) ||
-	    atomic_exchange(&sa->ev_low.pending, 1))
-		return;
-	data_queue_push(&w->done, &sa->ev_low.node);
+	if (counter_get(&sa->seq) >= counter_get(&sa->low))
+		data_event_push(&w->done, &sa->ev_low);
 }
 
 /*
@@ -118,11 +129,16 @@ out_run(struct worker *w, struct data_if *dif)
 		event_del(&dif->ev);
 		data_queue_push(&w->done, &dif->ev_gone.node);
 	}
-	if (sa == NULL)
+	if (sa == NULL) {
+		/* something was read, and dropped */
+		if (budget < SYS_BATCH && atomic_load(&dif->tell_nosa))
+			data_event_push(&w->done, &dif->ev_nosa);
 		return;
+	}
 	if (n > 0)
 		send_batch(w, dif, sa, inner, n);
 	atomic_store_explicit(&sa->seq, esp_sa_seq(sa->esp),
 	    memory_order_relaxed);
 	tell_low(w, sa);
+	data_sa_tell(w, sa);
 }

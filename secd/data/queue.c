@@ -45,6 +45,13 @@ data_queue_push(struct data_queue *q, struct data_node *n)
 	while (w == -1 && errno == EINTR);
 }
 
+void
+data_event_push(struct data_queue *q, struct data_event *ev)
+{
+	if (!atomic_load(&ev->pending) && !atomic_exchange(&ev->pending, 1))
+		data_queue_push(q, &ev->node);
+}
+
 struct data_node *
 data_queue_take(struct data_queue *q)
 {

@@ -21,7 +21,7 @@ satab_add(struct satab *t, struct data_sa *sa)
 	*b = sa;
 }
 
-void
+int
 satab_remove(struct satab *t, struct data_sa *sa)
 {
 	struct data_sa **p;
@@ -29,8 +29,9 @@ satab_remove(struct satab *t, struct data_sa *sa)
 	for (p = bucket(t, sa->spi); *p != NULL; p = &(*p)->next)
 		if (*p == sa) {
 			*p = sa->next;
-			return;
+			return 1;
 		}
+	return 0;
 }
 
 struct data_sa *

@@ -21,6 +21,11 @@ data_sa_init(struct data_sa *sa, void *owner)
 {
 	sa->owner = owner;
 	event_init(&sa->ev_low, DATA_EV_LOW, owner);
+	event_init(&sa->ev_used, DATA_EV_USED, owner);
+	event_init(&sa->ev_life, DATA_EV_LIFE, owner);
+	event_init(&sa->ev_moved, DATA_EV_MOVED, owner);
+	atomic_init(&sa->life_packets, UINT64_MAX);
+	atomic_init(&sa->life_bytes, UINT64_MAX);
 }
 
 void
@@ -29,6 +34,21 @@ data_if_init(struct data_if *dif, int fd, void *owner)
 	dif->fd = fd;
 	dif->owner = owner;
 	event_init(&dif->ev_gone, DATA_EV_GONE, owner);
+	event_init(&dif->ev_nosa, DATA_EV_NOSA, owner);
+}
+
+void
+data_sa_tell(struct worker *w, struct data_sa *sa)
+{
+	uint64_t packets = counter_get(&sa->packets);
+
+	if (!sa->used && packets > 0) {
+		sa->used = 1;
+		data_event_push(&w->done, &sa->ev_used);
+	}
+	if (packets >= counter_get(&sa->life_packets) ||
+	    counter_get(&sa->bytes) >= counter_get(&sa->life_bytes))
+		data_event_push(&w->done, &sa->ev_life);
 }
 
 static void
@@ -65,6 +85,17 @@ wire_add(struct worker *w, const struct data_cmd *c)
 	event_add(&wire->ev, NULL);
 }
 
+/* One that opens packets is found by its destination. */
+static void
+move(struct worker *w, struct data_sa *sa, const struct data_path *path)
+{
+	int found = satab_remove(&w->satab, sa);
+
+	sa->path = *path;
+	if (found)
+		satab_add(&w->satab, sa);
+}
+
 static void
 carry_out(struct worker *w, struct data_cmd *c)
 {
@@ -87,13 +118,15 @@ carry_out(struct worker *w, struct data_cmd *c)
 	case DATA_OUT_SET:
 		c->iface->out = c->sa;
 		break;
+	case DATA_SA_MOVE:
+		move(w, c->sa, &c->path);
+		break;
 	case DATA_WIRE_ADD:
 		wire_add(w, c);
 		break;
 	case DATA_QUIT:
 		event_base_loopbreak(w->base);
 		break;
-	case DATA_SA_MOVE:
 	case DATA_FENCE:
 	case DATA_EV_LOW:
 	case DATA_EV_GONE:
@@ -128,8 +161,10 @@ worker_init(struct worker *w, struct event_base *base)
 	size_t i;
 
 	w->base = base;
-	for (i = 0; i < WIRES_MAX; i++)
+	for (i = 0; i < WIRES_MAX; i++) {
 		w->wires[i].fd = -1;
+		event_init(&w->wires[i].ev_probe, DATA_EV_PROBE, &w->wires[i]);
+	}
 	if (data_queue_init(&w->cmds) == -1)
 		return -1;
 	if (data_queue_init(&w->done) == -1) {

@@ -136,6 +136,10 @@ add_rules(scmp_filter_ctx ctx, unsigned int role)
 	struct scmp_arg_cmp sockopt[2] = {
 		ARG_IS(1, SOL_SOCKET), ARG_IS(2, 0)
 	};
+	/* who gets what on a shared UDP port; no other option of any kind */
+	const struct scmp_arg_cmp selector[2] = {
+		ARG_IS(1, SOL_SOCKET), ARG_IS(2, SO_ATTACH_REUSEPORT_CBPF)
+	};
 	/* abort(3) signals the thread it is in, which is one of ours */
 	const struct scmp_arg_cmp self = ARG_IS(0, (scmp_datum_t)getpid());
 	size_t i;
@@ -151,6 +155,9 @@ add_rules(scmp_filter_ctx ctx, unsigned int role)
 		if (with_arg[i].roles & role)
 			r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
 			    with_arg[i].call, 1, &with_arg[i].cmp);
+	if ((role & E) && r == 0)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+		    SCMP_SYS(setsockopt), 2, selector);
 	if (!(role & C))
 		return r;
 	for (i = 0; i < sizeof(sockopts) / sizeof(sockopts[0]) && r == 0; i++) {

@@ -93,6 +93,8 @@ struct sys_dgram {
 	size_t		 len;
 	struct ip_addr	 src;		/* outer source and destination */
 	struct ip_addr	 dst;
+	uint16_t	 sport;		/* UDP, host order; recv: the sender's */
+	uint16_t	 dport;		/* UDP, host order; send: where to */
 	int		 error;		/* recv: EMSGSIZE when truncated,
 					 * EBADMSG when malformed, len is 0;
 					 * send: 0 or the errno of this one */
@@ -119,6 +121,31 @@ int	sys_esp_recv(int fd, uint8_t af, struct sys_dgram *, int n);
  * Linux says ENETUNREACH of it, as of a destination without a route.
  */
 int	sys_esp_send(int fd, uint8_t af, struct sys_dgram *, int n);
+
+/*
+ * A UDP socket of this family alone, bound to port on every address, with the
+ * properties of the raw one.  With share, other programs of this user that
+ * also share may bind the port too.  IPv4 packets carry no checksum (RFC 3948
+ * 2.1).  Returns the descriptor, or -1 with errno: EADDRINUSE when somebody has
+ * the port who does not share it (or we do not), EACCES when it is reserved.
+ */
+int	sys_udp_socket(uint8_t af, uint16_t port, int share);
+/*
+ * As sys_esp_recv and sys_esp_send, with UDP payloads: receiving fills sport
+ * too, sending goes to dport.
+ */
+int	sys_udp_recv(int fd, uint8_t af, struct sys_dgram *, int n);
+int	sys_udp_send(int fd, uint8_t af, struct sys_dgram *, int n);
+/*
+ * Of all sockets that share fd's port, let the one that was bound as number me
+ * (0 first; a number changes when one bound earlier closes) get the datagrams
+ * that begin with a word other than 0, and the first other one those that begin
+ * with 0.  Where there is no such socket the system chooses any.  Datagrams of
+ * fewer than 4 octets go to number 0.  This stays when fd is closed and others
+ * are left, until somebody calls it again.  Returns 0, or -1 with errno;
+ * EOPNOTSUPP: this system cannot.
+ */
+int	sys_udp_select(int fd, unsigned int me);
 
 /* --- confine_*.c and filter_*.c: who may do what --- */
 

@@ -14,6 +14,7 @@ int	*__errno(void);
 #define ENOTDIR		20
 #define EINVAL		22
 #define EAGAIN		35
+#define EOPNOTSUPP	45
 #define EMSGSIZE	40
 #define EAFNOSUPPORT	47
 #define EADDRNOTAVAIL	49

@@ -40,10 +40,13 @@ struct in6_pktinfo {
 #define IPPROTO_IPV6	41
 #define IPPROTO_ESP	50
 #define IP_HDRINCL	2
+#define IP_RECVDSTADDR	7
+#define IP_SENDSRCADDR	IP_RECVDSTADDR
 #define IPV6_RECVPKTINFO 36
 #define IPV6_PKTINFO	46
 
 uint16_t	htons(uint16_t);
+uint16_t	ntohs(uint16_t);
 uint32_t	htonl(uint32_t);
 
 #endif

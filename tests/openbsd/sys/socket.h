@@ -54,11 +54,13 @@ struct cmsghdr *standin_next(struct msghdr *, struct cmsghdr *);
 #define SOCK_CLOEXEC	0x8000
 #define SOCK_NONBLOCK	0x4000
 #define SOL_SOCKET	0xffff
+#define SO_REUSEPORT	0x0200
 #define SO_SNDBUF	0x1001
 #define SO_RCVBUF	0x1002
 #define MSG_TRUNC	0x10
 #define MSG_DONTWAIT	0x80
 
+int	bind(int, const struct sockaddr *, socklen_t);
 int	getrtable(void);
 ssize_t	recvmsg(int, struct msghdr *, int);
 ssize_t	sendmsg(int, const struct msghdr *, int);
