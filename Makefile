@@ -45,14 +45,14 @@ CONF_OBJS = secd/conf.o secd/lex.o secd/macro.o secd/parse.o \
 PARENT_OBJS = secd/apply.o secd/ask.o secd/children.o ${CONF_OBJS} \
 	  secd/device.o secd/grant.o secd/ledger.o secd/ledger_file.o \
 	  secd/ledger_sync.o secd/parent.o secd/rundir.o secd/secd.o \
-	  secd/state.o
+	  secd/state.o secd/wires.o
 PARENT_HDRS = secd/conf.h secd/ledger.h secd/ledger_file.h secd/lex.h \
 	  secd/parent.h secd/parse.h secd/state.h
 
 CONTROL_OBJS = secd/control/control.o
-ENGINE_OBJS = secd/engine/engine.o secd/engine/key.o secd/engine/reserve.o \
-	  secd/engine/sadb.o secd/engine/show.o secd/engine/takeover.o \
-	  secd/engine/tunnel.o
+ENGINE_OBJS = secd/engine/engine.o secd/engine/key.o secd/engine/move.o \
+	  secd/engine/reserve.o secd/engine/sadb.o secd/engine/show.o \
+	  secd/engine/takeover.o secd/engine/tunnel.o secd/engine/wire.o
 ENGINE_HDRS = secd/engine/engine.h
 DATA_OBJS = secd/data/drop.o secd/data/in.o secd/data/out.o \
 	  secd/data/queue.o secd/data/satab.o secd/data/worker.o

@@ -135,6 +135,7 @@ send_all(int keep, char *why, size_t size)
 	uint32_t index = 0;
 	int error;
 
+	wires_udp(target);
 	say(MSG_CONF_BEGIN, -1, NULL, 0);
 	TAILQ_FOREACH(ci, &target->ifaces, entry) {
 		d = device_find(ci->conf.name);

@@ -271,29 +271,6 @@ monitor(int priority, const char *line)
 	ipc_send(control.ipc, MSG_EVENT, 0, -1, &ev, sizeof(ev));
 }
 
-/* One raw socket for each address family this machine has. */
-static void
-hand_wire(uint8_t af)
-{
-	struct msg_wire m = { .af = af };
-	int fd;
-
-	sys_priv(SYS_PRIV_NET);
-	fd = sys_esp_socket(af);
-	sys_priv(0);
-	if (fd == -1 && errno == EAFNOSUPPORT) {
-		log_info("this machine has no %s", af == AF_INET ? "IPv4" :
-		    "IPv6");
-		return;
-	}
-	if (fd == -1)
-		fatal("raw ESP socket%s", errno == EPERM ?
-		    " (secd needs CAP_NET_RAW)" : "");
-	if (ipc_send(engine.ipc, MSG_WIRE, 0, fd, &m, sizeof(m)) == -1)
-		fatal("engine");
-	close(fd);
-}
-
 static void
 children_ready(void)
 {
@@ -309,9 +286,7 @@ children_ready(void)
 		fatal("channel between control and engine");
 	close(sp[0]);
 	close(sp[1]);
-	hand_wire(AF_INET);
-	hand_wire(AF_INET6);
-
+	wires_raw();
 	ask_start(first);
 }
 

@@ -149,6 +149,16 @@ void	device_show(struct device *, struct msg_device *);
 /* Write the records; complaints go to the log. */
 int	device_save(void);
 
+/* --- wires.c: outer sockets for the engine --- */
+
+/* The raw ones, once. */
+void	wires_raw(void);
+/*
+ * The UDP ones that this configuration needs and the engine has not.  One that
+ * cannot be had is a line in the log, and tried again the next time.
+ */
+void	wires_udp(const struct conf *);
+
 /* --- apply.c: from one configuration to another --- */
 
 typedef void (*apply_done)(int error, const char *text, void *arg);

@@ -202,7 +202,7 @@ struct data_cmd {
 	int		 type;
 	struct data_if	*iface;
 	struct data_sa	*sa;
-	struct data_path path;		/* DATA_SA_MOVE; wire of DATA_WIRE_ADD */
+	struct data_path path;		/* SA_MOVE; its wire: WIRE_ADD */
 	int		 fd;
 	uint16_t	 port;		/* UDP, host order; 0 raw ESP */
 	uint8_t		 af;
@@ -259,7 +259,7 @@ struct worker {
 	struct data_queue done;		/* worker to main: cmds and events */
 	struct event	 ev_cmds;
 	struct wire	 wires[WIRES_MAX];
-	counter		 probe;		/* main: the number now expected; 0 none */
+	counter		 probe;		/* main: the number awaited; 0 none */
 	struct satab	 satab;
 	counter		 stray[DROP_MAX];	/* of no interface */
 	struct sys_dgram dgram[SYS_BATCH];

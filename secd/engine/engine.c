@@ -55,17 +55,35 @@ engine_stray(void)
 	return worker->stray;
 }
 
-void
-engine_command(enum data_cmd_type type, struct data_if *iface,
-    struct data_sa *sa)
+static struct data_cmd *
+new_command(enum data_cmd_type type)
 {
 	struct data_cmd *c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("command");
 	c->type = type;
+	return c;
+}
+
+void
+engine_command(enum data_cmd_type type, struct data_if *iface,
+    struct data_sa *sa)
+{
+	struct data_cmd *c = new_command(type);
+
 	c->iface = iface;
 	c->sa = sa;
+	data_queue_push(&worker->cmds, &c->node);
+}
+
+void
+engine_move(struct data_sa *sa, const struct data_path *path)
+{
+	struct data_cmd *c = new_command(DATA_SA_MOVE);
+
+	c->sa = sa;
+	c->path = *path;
 	data_queue_push(&worker->cmds, &c->node);
 }
 
@@ -167,7 +185,7 @@ add_sa(uint32_t id, struct sa_request *req)
 		return;
 	}
 	req->flags &= (uint16_t)~SA_F_CONF;
-	if ((sa = sa_new(req, t->conf.replay, &error, why,
+	if ((sa = sa_new(req, &t->conf, &error, why,
 	    sizeof(why))) == NULL) {
 		engine_result(id, error, "spi 0x%08x: %s", req->spi, why);
 		return;
@@ -288,17 +306,10 @@ take_fd(struct ipc_msg *m)
 static void
 add_wire(const struct msg_wire *mw, int fd)
 {
-	struct data_cmd *c;
-
-	if (fd == -1 || (mw->af != AF_INET && mw->af != AF_INET6))
+	if (fd == -1 || (mw->af != AF_INET && mw->af != AF_INET6) ||
+	    mw->port > UINT16_MAX)
 		fatalx("malformed wire");
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		fatal("command");
-	c->type = DATA_WIRE_ADD;
-	c->fd = fd;
-	c->af = (uint8_t)mw->af;
-	c->path.wire = mw->af == AF_INET ? 0 : 1;
-	data_queue_push(&worker->cmds, &c->node);
+	wire_add(fd, (uint8_t)mw->af, (uint16_t)mw->port);
 }
 
 static void
@@ -365,11 +376,36 @@ command_done(struct data_cmd *c)
 	freezero(c, sizeof(*c));
 }
 
+/* Of what was removed meanwhile as well; see data.h. */
+static void
+event_came(struct data_event *ev)
+{
+	switch ((enum data_cmd_type)ev->type) {
+	case DATA_EV_LOW:
+		reserve_low(ev->owner);
+		break;
+	case DATA_EV_GONE:
+		tunnel_lost(ev->owner);
+		break;
+	case DATA_EV_MOVED:
+		sa_moved(ev->owner);
+		break;
+	case DATA_EV_PROBE:
+		wire_probed(ev->owner);
+		break;
+	case DATA_EV_USED:
+	case DATA_EV_LIFE:
+	case DATA_EV_NOSA:
+		break;
+	default:
+		command_done((struct data_cmd *)ev);
+	}
+}
+
 static void
 worker_says(evutil_socket_t fd, short what, void *arg)
 {
 	struct data_node *n, *next;
-	struct data_event *ev;
 
 	(void)fd;
 	(void)what;
@@ -377,13 +413,7 @@ worker_says(evutil_socket_t fd, short what, void *arg)
 	for (n = data_queue_take(&worker->done); n != NULL; n = next) {
 		next = n->next;
 		/* commands and events begin alike */
-		ev = (struct data_event *)n;
-		if (ev->type == DATA_EV_LOW)
-			reserve_low(ev->owner);
-		else if (ev->type == DATA_EV_GONE)
-			tunnel_lost(ev->owner);
-		else
-			command_done((struct data_cmd *)n);
+		event_came((struct data_event *)n);
 	}
 }
 
@@ -394,6 +424,8 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	sadb_tick(time(NULL));
+	keepalive_tick();
+	wire_tick(wire_silent());
 }
 
 /* --- start --- */
@@ -470,6 +502,7 @@ engine_main(const struct role_args *args)
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
 	start_worker();
+	wire_start(base, worker);
 	proc_filter(ROLE_ENGINE, &ready.lost);
 
 	parent = ipc_new(base, FD_PARENT, parent_message, gone, NULL);

@@ -52,6 +52,10 @@ struct sa {
 	struct tunnel	*tunnel;	/* NULL while staged */
 	enum sa_state	 state;
 	struct data_sa	*hot;
+	struct data_path req_path;	/* by request and interface */
+	struct data_path path;		/* as told to the worker last */
+	uint64_t	 sent_packets;	/* out, UDP: packets when sent_ms */
+	int64_t		 sent_ms;	/* was set, about when one left; 0 */
 	struct job	*job;		/* waits for it to work, or to go */
 	struct sa	*successor;	/* takes over when this one has gone */
 	struct sa	*predecessor;	/* ... seen from the other */
@@ -68,12 +72,12 @@ struct sa {
 };
 
 /*
- * Make an SA of a checked request.  The key octets are the caller's to wipe.
- * Returns it, belonging to no tunnel and not in the database, or NULL with
- * *error and a complaint in why[size].
+ * Make an SA of a checked request for this interface.  The key octets are the
+ * caller's to wipe.  Returns it, belonging to no tunnel and not in the
+ * database, or NULL with *error and a complaint in why[size].
  */
-struct sa	*sa_new(const struct sa_request *, uint32_t replay, int *error,
-		    char *why, size_t size);
+struct sa	*sa_new(const struct sa_request *, const struct iface_conf *,
+		    int *error, char *why, size_t size);
 /* Free one that never was in the database. */
 void		 sa_free(struct sa *);
 /*
@@ -135,6 +139,7 @@ struct tunnel {
 	struct data_if	*hot;
 	struct sas	 sas;
 	struct sa	*out;		/* current outbound SA */
+	uint64_t	 seen_packets;	/* in, at the last wire_silent() */
 	unsigned int	 nin;		/* SAs that open packets */
 	unsigned int	 nout;		/* usable outbound ones */
 	int		 forced;	/* carrier up whatever happens */
@@ -155,6 +160,38 @@ void		 tunnel_change(struct tunnel *, const struct iface_conf *,
 /* An SA began or ceased to work: choose the current one, set the carrier. */
 void		 tunnel_update(struct tunnel *);
 const struct tunnels *tunnel_all(void);
+
+/* --- wire.c: outer sockets --- */
+
+void		 wire_start(struct event_base *, struct worker *);
+/* A socket of the parent's; port 0: raw ESP.  At most one of each kind. */
+void		 wire_add(int fd, uint8_t af, uint16_t port);
+/* Index in the worker's table, or -1 if there is none. */
+int		 wire_find(uint8_t af, uint16_t port);
+/*
+ * Where an SA's packets come from and go to on this interface, and by which
+ * socket.  dir is SA_IN or SA_OUT.  0, or an errno with a complaint.
+ */
+int		 path_for(const struct iface_conf *, const struct sa_request *,
+		    struct data_path *, char *why, size_t size);
+/* Main's own datagram by a UDP path; 0, or -1 with errno. */
+int		 wire_send(const struct data_path *, const void *, size_t);
+/* Who shares port 4500 may have changed: look at it in so many ms. */
+void		 wire_stir(int ms);
+/* The worker got the probe. */
+void		 wire_probed(const struct wire *);
+/*
+ * Every 1 to 2 s: keepalives; has a tunnel with SAs on port 4500 received
+ * nothing since the last call; and a look at the port, not too often, if so.
+ */
+void		 keepalive_tick(void);
+int		 wire_silent(void);
+void		 wire_tick(int udp_is_silent);
+
+/* --- move.c --- */
+
+/* The worker saw the peer of an inbound SA elsewhere. */
+void		 sa_moved(struct sa *);
 
 /* --- takeover.c: a whole configuration --- */
 
@@ -199,6 +236,8 @@ void		 job_reply(struct job *);
 /* A command for the worker; exits when out of memory. */
 void		 engine_command(enum data_cmd_type, struct data_if *,
 		    struct data_sa *);
+/* Its path, from now on. */
+void		 engine_move(struct data_sa *, const struct data_path *);
 void		 engine_reply(uint32_t id, enum msg_type, const void *, size_t);
 void		 engine_result(uint32_t id, int error, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4)));

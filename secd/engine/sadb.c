@@ -139,8 +139,8 @@ make_esp(struct sa *sa, const struct sa_request *req, char *why, size_t size)
 }
 
 struct sa *
-sa_new(const struct sa_request *req, uint32_t replay, int *error, char *why,
-    size_t size)
+sa_new(const struct sa_request *req, const struct iface_conf *conf, int *error,
+    char *why, size_t size)
 {
 	struct sa *sa;
 
@@ -160,8 +160,9 @@ sa_new(const struct sa_request *req, uint32_t replay, int *error, char *why,
 	sa->req = *req;
 	key_wipe(&sa->req);
 	if (!(req->flags & SA_F_REPLAY))
-		sa->req.replay = replay;
-	if ((*error = make_esp(sa, req, why, size)) != 0) {
+		sa->req.replay = conf->replay;
+	if ((*error = path_for(conf, req, &sa->req_path, why, size)) != 0 ||
+	    (*error = make_esp(sa, req, why, size)) != 0) {
 		sa_free(sa);
 		return NULL;
 	}
@@ -172,11 +173,9 @@ sa_new(const struct sa_request *req, uint32_t replay, int *error, char *why,
 		return NULL;
 	}
 	data_sa_init(sa->hot, sa);
-	sa->hot->path.src = req->src;
-	sa->hot->path.dst = req->dst;
-	sa->hot->path.wire = req->dst.af == AF_INET ? 0 : 1;
-	atomic_init(&sa->hot->life_packets, UINT64_MAX);
-	atomic_init(&sa->hot->life_bytes, UINT64_MAX);
+	sa->path = sa->hot->path = sa->req_path;
+	sa->hot->follow = req->dir == SA_IN && sa->path.dport != 0 &&
+	    !conf->nofollow;
 	sa->hot->spi = req->spi;
 	sa->id = engine_id();
 	sa->added = time(NULL);
@@ -321,6 +320,8 @@ sadb_gone(struct sa *sa)
 	struct job *job = sa->job;
 	struct sa *next = sa->successor;
 
+	/* a low mark may have been told after the removal */
+	reserve_cancel(sa);
 	if (sa->req.dir == SA_IN)
 		reserve_seen(sa);
 	if (next != NULL) {

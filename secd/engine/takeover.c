@@ -153,7 +153,8 @@ unchanged(const struct sa *sa)
 	    strcmp(o->req.iface, sa->req.iface) == 0 &&
 	    o->suite == sa->suite && o->req.dir == sa->req.dir &&
 	    o->req.flags == sa->req.flags && o->req.replay == sa->req.replay &&
-	    addr_equal(&o->req.src, &sa->req.src) &&
+	    memcmp(&o->req_path, &sa->req_path, sizeof(o->req_path)) == 0 &&
+	    o->hot->follow == sa->hot->follow &&
 	    memcmp(o->ident, sa->ident, sizeof(o->ident)) == 0;
 }
 
@@ -178,7 +179,7 @@ stage(struct sa_request *req, uint32_t index, int fd)
 		fail(EINVAL, index, "spi 0x%08x: %s", req->spi, why);
 		return;
 	}
-	sa = sa_new(req, si->conf.replay, &error, why, sizeof(why));
+	sa = sa_new(req, &si->conf, &error, why, sizeof(why));
 	key_wipe(req);
 	if (sa == NULL) {
 		fail(error, index, "spi 0x%08x: %s", req->spi, why);

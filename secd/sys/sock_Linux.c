@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Outer packets on Linux: raw ESP sockets and UDP ones, read and written in
- * batches.  The parent makes the sockets, workers of the engine use them.  Knows
- * nothing of SAs; allocates nothing: a batch's headers are on the stack.
+ * batches.  The parent makes the sockets, workers of the engine use them.
+ * Knows nothing of SAs; allocates nothing: a batch's headers are on the stack.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -51,7 +51,7 @@ set_options(int fd, uint8_t af)
 {
 	int on = 1, pmtu4 = IP_PMTUDISC_OMIT, pmtu6 = IPV6_PMTUDISC_OMIT;
 
-	/* a raw IPv4 packet is read with its header, which has both addresses */
+	/* a raw IPv4 packet is read with its header and its addresses */
 	if (af == AF_INET)
 		return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &pmtu4,
 		    sizeof(pmtu4));

@@ -93,8 +93,8 @@ struct sys_dgram {
 	size_t		 len;
 	struct ip_addr	 src;		/* outer source and destination */
 	struct ip_addr	 dst;
-	uint16_t	 sport;		/* UDP, host order; recv: the sender's */
-	uint16_t	 dport;		/* UDP, host order; send: where to */
+	uint16_t	 sport;		/* UDP, host order; recv: whence, */
+	uint16_t	 dport;		/* send: where to */
 	int		 error;		/* recv: EMSGSIZE when truncated,
 					 * EBADMSG when malformed, len is 0;
 					 * send: 0 or the errno of this one */

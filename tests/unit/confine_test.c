@@ -653,6 +653,12 @@ static const struct forbidden {
 	{ "connect",		BOTH, SYS_connect, { 0 } },
 	{ "listen",		BOTH, SYS_listen, { 0 } },
 	{ "setsockopt",		BOTH, SYS_setsockopt, { 0 } },
+	{ "setsockopt SO_ATTACH_FILTER", BOTH, SYS_setsockopt,
+	    { 0, SOL_SOCKET, SO_ATTACH_FILTER } },
+	{ "setsockopt of another level", BOTH, SYS_setsockopt,
+	    { 0, IPPROTO_IP, SO_ATTACH_REUSEPORT_CBPF } },
+	{ "setsockopt SO_ATTACH_REUSEPORT_CBPF in control", CONTROL,
+	    SYS_setsockopt, { 0, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF } },
 	{ "execve",		BOTH, SYS_execve, { 0 } },
 	{ "execveat",		BOTH, SYS_execveat, { 0 } },
 	{ "clone",		BOTH, SYS_clone, { SIGCHLD } },
@@ -964,14 +970,15 @@ as_working_engine(void)
 	pthread_t thread;
 	const uint64_t one = 1;
 	struct work w;
-	int key, sp[2];
+	int key, udp, sp[2];
 	char c;
 
+	udp = sys_udp_socket(AF_INET, 4500, 1);
 	w.wake = eventfd(0, EFD_CLOEXEC);
 	w.tun = sys_tun_open("sec3");
 	w.esp = sys_esp_socket(AF_INET);
 	key = open("/etc/passwd", O_RDONLY);
-	if (w.wake == -1 || w.tun == -1 || w.esp == -1 || key == -1 ||
+	if (udp == -1 || w.wake == -1 || w.tun == -1 || w.esp == -1 || key == -1 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sp) == -1)
 		_exit(98);
 	confined(SYS_ENGINE);
@@ -990,6 +997,7 @@ as_working_engine(void)
 	f->r[7] = libc_works();
 	f->r[8] = sys_tun_carrier(w.tun, 0) == 0 &&
 	    sys_tun_carrier(w.tun, 1) == 0;
+	f->r[10] = sys_udp_select(udp, 1) == 0;
 	f->r[9] = read(key, &c, 1) == 1 && close(key) == 0;
 	exit(0);
 }
@@ -1015,6 +1023,7 @@ test_allowed(void)
 	is(f->r[7], 1, "memory, sorting, chance, time");
 	is(f->r[8], 1, "the carrier is set");
 	is(f->r[9], 1, "a key file is read and closed");
+	is(f->r[10], 1, "a port's selector is set");
 }
 
 /* --- the service manager --- */

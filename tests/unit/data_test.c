@@ -46,11 +46,13 @@ table(void)
 		/* pairs of one SPI and two destinations; chains of four */
 		sas[i].spi = 0x1000 + (i / 2 % 5000) * 3 +
 		    (i / 2 / 5000) * SATAB_SIZE;
-		addr_parse(i % 2 ? "192.0.2.1" : "2001:db8::1", &sas[i].path.dst);
+		addr_parse(i % 2 ? "192.0.2.1" : "2001:db8::1",
+		    &sas[i].path.dst);
 		satab_add(&t, &sas[i]);
 	}
 	for (i = 0; i < NSAS; i++)
-		wrong += satab_find(&t, sas[i].spi, &sas[i].path.dst) != &sas[i];
+		wrong += satab_find(&t, sas[i].spi, &sas[i].path.dst) !=
+		    &sas[i];
 	is(wrong, 0, "each of %d is found by SPI and destination", NSAS);
 	ok(satab_find(&t, 0x1000, &other) == NULL, "another destination");
 	ok(satab_find(&t, 0x1001, &sas[0].path.dst) == NULL, "another SPI");
@@ -60,6 +62,8 @@ table(void)
 		wrong += satab_find(&t, sas[i].spi, &sas[i].path.dst) !=
 		    (i % 3 == 0 ? NULL : &sas[i]);
 	is(wrong, 0, "a third removed, the others stay");
+	ok(satab_remove(&t, &sas[0]) == 0 && satab_remove(&t, &sas[1]) == 1,
+	    "removing tells whether it was there");
 	free(sas);
 }
 

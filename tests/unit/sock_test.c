@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * secd/sys/sock_Linux.c: ESP packets in and out of the kernel's IP, over the
- * loopback (with an MTU of 1500, so that large ones go in fragments) and over a
- * veth pair whose far end is read raw, to see what is on the wire.
+ * secd/sys/sock_Linux.c: ESP packets in and out of the kernel's IP, raw and in
+ * UDP, over the loopback (with an MTU of 1500, so that large ones go in
+ * fragments) and over a veth pair whose far end is read raw, to see what is on
+ * the wire; and who gets what on a UDP port that two programs share.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #include "secd/sys/sys.h"
 #include "tests/unit/netns.h"
 
+#define PORT	4500
 #define MAX4	(65535 - 20)	/* ESP in the largest IPv4 packet */
 #define MAX6	65535		/* and in the largest plain IPv6 one */
 
@@ -277,6 +279,195 @@ on_the_wire(int fd)
 	close(cap);
 }
 
+/* --- UDP --- */
+
+static int
+receive_udp(int fd, uint8_t af, size_t room)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int i;
+
+	memset(r, 0xff, sizeof(r));
+	for (i = 0; i < SYS_BATCH; i++) {
+		r[i].buf = in[i];
+		r[i].size = room;
+	}
+	if (poll(&pfd, 1, 300) != 1)
+		return 0;
+	return sys_udp_recv(fd, af, r, SYS_BATCH);
+}
+
+static void
+udp_to_and_fro(uint8_t af, const char *a, const char *b, size_t max)
+{
+	const char *name = af == AF_INET ? "UDP4" : "UDP6";
+	const size_t sizes[] = { 1, 100, 1472, 9000, max };
+	int fd, other;
+	size_t i;
+
+	fd = sys_udp_socket(af, PORT, 1);
+	other = sys_udp_socket(af, PORT + 1, 0);
+	ok(fd != -1 && other != -1, "%s: sockets", name);
+	ok((fcntl(fd, F_GETFD) & FD_CLOEXEC) && (fcntl(fd, F_GETFL) &
+	    O_NONBLOCK), "%s: close-on-exec, non-blocking", name);
+	is(sys_udp_recv(fd, af, r, SYS_BATCH), 0, "%s: nothing is 0", name);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		packet(&d[0], sizes[i], a, b);
+		d[0].dport = PORT;
+		is(sys_udp_send(other, af, d, 1), 1, "%s: %zu octets leave",
+		    name, sizes[i]);
+		ok(receive_udp(fd, af, sizeof(in[0])) == 1 &&
+		    same(&r[0], sizes[i], a, b) && r[0].sport == PORT + 1,
+		    "%s: and arrive as they were, addresses, port and all",
+		    name);
+	}
+	packet(&d[0], 100, NULL, a);
+	d[0].dport = PORT + 1;
+	sys_udp_send(fd, af, d, 1);
+	ok(receive_udp(other, af, sizeof(in[0])) == 1 &&
+	    same(&r[0], 100, a, a) && r[0].sport == PORT,
+	    "%s: without a source the kernel chooses it; back to that port",
+	    name);
+	packet(&d[0], 200, a, b);
+	packet(&d[1], 60, a, b);
+	d[0].dport = d[1].dport = PORT;
+	sys_udp_send(other, af, d, 2);
+	ok(receive_udp(fd, af, 100) == 2 && r[0].error == EMSGSIZE &&
+	    r[0].len == 0 && same(&r[1], 60, a, b),
+	    "%s: one too large for its slot is an error", name);
+	packet(&d[0], 100, af == AF_INET ? "198.51.100.1" : "2001:db8:2::1", b);
+	is(sys_udp_send(fd, af, d, 1), 0, "%s: not our address", name);
+	is(d[0].error, EADDRNOTAVAIL, "%s: and so it says", name);
+	errno = 0;
+	ok(sys_udp_socket(af, PORT, 0) == -1 && errno == EADDRINUSE,
+	    "%s: one that does not share is refused beside one", name);
+	errno = 0;
+	ok(sys_udp_socket(af, PORT + 1, 1) == -1 && errno == EADDRINUSE,
+	    "%s: and one that shares beside one that does not", name);
+	close(fd);
+	close(other);
+}
+
+/* IPv4: no checksum, DF clear, and nothing of the route's MTU. */
+static void
+udp_on_the_wire(void)
+{
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET,
+	    .sll_protocol = htons(ETH_P_IP) };
+	struct pollfd pfd = { .events = POLLIN };
+	uint8_t buf[2048];
+	ssize_t n = 0;
+	int fd = sys_udp_socket(AF_INET, PORT, 1);
+
+	pfd.fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP));
+	sll.sll_ifindex = (int)if_nametoindex("v1");
+	if (bind(pfd.fd, (struct sockaddr *)&sll, sizeof(sll)) == -1)
+		exit(1);
+	packet(&d[0], 1200, "192.0.2.9", "192.0.2.2");
+	d[0].dport = PORT;
+	is(sys_udp_send(fd, AF_INET, d, 1), 1, "one of 1200 octets leaves");
+	while (poll(&pfd, 1, 500) == 1) {
+		n = recv(pfd.fd, buf, sizeof(buf), 0);
+		if (n >= 28 && buf[9] == IPPROTO_UDP)
+			break;
+	}
+	ok(n == 1228 && memcmp(buf + 28, out, 1200) == 0,
+	    "whole, whatever the route's MTU");
+	ok(buf[20] == PORT >> 8 && buf[21] == (PORT & 255) && buf[22] ==
+	    PORT >> 8 && buf[23] == (PORT & 255), "from and to port 4500");
+	ok(buf[26] == 0 && buf[27] == 0, "without a checksum");
+	ok((buf[6] & 0x40) == 0, "with DF clear");
+	close(pfd.fd);
+	close(fd);
+}
+
+/* As an IKE daemon would; what such a one does, not sys_udp_socket. */
+static int
+ike_socket(uint8_t af)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
+	    .sin6_port = htons(PORT) };
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+	    .sin_port = htons(PORT) };
+	int fd = socket(af, SOCK_DGRAM | SOCK_NONBLOCK, 0), on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (af == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, af == AF_INET ? (struct sockaddr *)&sin :
+	    (struct sockaddr *)&sin6, af == AF_INET ? sizeof(sin) :
+	    sizeof(sin6)) == -1)
+		return -1;
+	return fd;
+}
+
+static int
+pending(int fd)
+{
+	uint8_t buf[64];
+	int n = 0;
+
+	while (recv(fd, buf, sizeof(buf), 0) != -1)
+		n++;
+	return n;
+}
+
+/* 20 senders, so that no hash does the right thing by chance. */
+static void
+send_word(uint8_t af, uint8_t last)
+{
+	static uint8_t word[20];
+	int i, fd;
+
+	word[3] = last;
+	for (i = 0; i < 20; i++) {
+		fd = sys_udp_socket(af, (uint16_t)(20000 + i), 0);
+		packet(&d[0], sizeof(word), NULL, af == AF_INET ? "127.0.0.1" :
+		    "::1");
+		d[0].data = word;
+		d[0].dport = PORT;
+		sys_udp_send(fd, af, d, 1);
+		close(fd);
+	}
+}
+
+static void
+selector(uint8_t af, int first)
+{
+	const char *name = af == AF_INET ? "UDP4" : "UDP6";
+	int us = -1, ike, mine, its;
+
+	if (first)
+		us = sys_udp_socket(af, PORT, 1);
+	ike = ike_socket(af);
+	if (!first)
+		us = sys_udp_socket(af, PORT, 1);
+	ok(us != -1 && ike != -1, "%s: a port is shared, we are the %s", name,
+	    first ? "first" : "second");
+	is(sys_udp_select(us, first ? 0 : 1), 0, "%s: selector", name);
+	send_word(af, 0);
+	its = pending(ike);
+	mine = pending(us);
+	ok(its == 20 && mine == 0, "%s: IKE's go to IKE (%d, %d to us)", name,
+	    its, mine);
+	send_word(af, 7);
+	its = pending(ike);
+	mine = pending(us);
+	ok(its == 0 && mine == 20, "%s: ESP comes to us (%d to IKE, %d)", name,
+	    its, mine);
+	is(sys_udp_select(us, first ? 1 : 0), 0, "%s: a wrong number", name);
+	send_word(af, 7);
+	its = pending(ike);
+	mine = pending(us);
+	ok(its == 20 && mine == 0, "%s: and ESP goes to IKE (%d, %d to us)",
+	    name, its, mine);
+	close(ike);
+	send_word(af, 0);
+	send_word(af, 7);
+	is(pending(us), 40, "%s: without IKE all comes to us", name);
+	close(us);
+}
+
 int
 main(void)
 {
@@ -313,5 +504,12 @@ main(void)
 	full_buffer();
 	headers_before(fd4, fd6);
 	on_the_wire(fd4);
+	udp_to_and_fro(AF_INET, "127.0.0.1", "127.0.0.2", MAX4 - 8);
+	udp_to_and_fro(AF_INET6, "::1", "2001:db8::1", MAX6 - 8);
+	udp_on_the_wire();
+	selector(AF_INET, 1);
+	selector(AF_INET, 0);
+	selector(AF_INET6, 1);
+	selector(AF_INET6, 0);
 	return tap_done();
 }

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Outer sockets as the main thread knows them: which there are, which of them
+ * an SA uses, and what main itself sends by them, keepalives and probes.
+ *
+ * Port 4500 may be shared with an IKE daemon.  The system then picks a socket
+ * by its number in the order of binding, and that changes whenever one side
+ * comes or goes, without a word.  So main sends itself a datagram that must
+ * come where ESP does; if it does not, the next number is tried.
+ */
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "secd/engine/engine.h"
+#include "secd/log.h"
+
+#define NUMBERS		4	/* programs on one port that are thought of */
+#define TRIES		2	/* of each: a busy queue may drop a probe */
+#define WAIT_MS		100
+#define PACE_MS		5000	/* between looks at a silent port */
+#define KEEPALIVE_MS	18000	/* since a tick of 2 s saw a packet leave:
+				 * RFC 3948 2.3 wants one within 20 s */
+
+struct outer {
+	int		 fd;
+	uint8_t		 af;
+	uint16_t	 port;		/* 0: raw ESP */
+	int		 shared;	/* by sys_udp_select */
+	unsigned int	 number;	/* ours, as far as we know */
+	int		 lost;		/* no number worked, and that is said */
+};
+
+static struct outer	 outers[WIRES_MAX];
+static unsigned int	 nouters;
+static struct worker	*worker;
+
+/* The probe under way. */
+static struct {
+	struct event	*timer;
+	struct outer	*of;		/* NULL: none */
+	unsigned int	 number;	/* being tried */
+	unsigned int	 tried;		/* probes sent so far */
+	uint8_t		 octets[PROBE_LEN];
+	uint32_t	 todo;		/* 1 << index of those that wait */
+	int64_t		 last_ms;	/* when a round began */
+	uint64_t	 ike;		/* IKE's datagrams that came to us */
+} probe;
+
+static const char *
+af_name(uint8_t af)
+{
+	return af == AF_INET ? "IPv4" : "IPv6";
+}
+
+int
+wire_find(uint8_t af, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < nouters; i++)
+		if (outers[i].af == af && outers[i].port == port)
+			return (int)i;
+	return -1;
+}
+
+int
+wire_send(const struct data_path *path, const void *octets, size_t len)
+{
+	const struct outer *o = &outers[path->wire];
+	struct sys_dgram d;
+
+	memset(&d, 0, sizeof(d));
+	d.data = (uint8_t *)(uintptr_t)octets;
+	d.len = len;
+	d.src = path->src;
+	d.dst = path->dst;
+	d.dport = path->dport;
+	if (sys_udp_send(o->fd, o->af, &d, 1) == 1)
+		return 0;
+	errno = d.error;
+	return -1;
+}
+
+/* --- which number on a shared port is ours --- */
+
+static void
+wait_ms(int ms)
+{
+	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (event_add(probe.timer, &tv) == -1)
+		fatal("timer");
+}
+
+/* A datagram to ourselves; if it cannot leave, it will not come. */
+static void
+send_probe(void)
+{
+	static const struct in6_addr loop6 = IN6ADDR_LOOPBACK_INIT;
+	const uint32_t spi = htonl(PROBE_SPI), loop4 = htonl(INADDR_LOOPBACK);
+	struct data_path path;
+	uint64_t number;
+
+	/* a new one each time the selector was changed: none comes late */
+	if (probe.tried % TRIES == 0) {
+		do
+			arc4random_buf(&number, sizeof(number));
+		while (number == 0);
+		memcpy(probe.octets, &spi, sizeof(spi));
+		memcpy(probe.octets + sizeof(spi), &number, sizeof(number));
+		atomic_store(&worker->probe, number);
+	}
+	memset(&path, 0, sizeof(path));
+	path.wire = (uint8_t)(probe.of - outers);
+	path.dport = probe.of->port;
+	path.dst.af = probe.of->af;
+	if (probe.of->af == AF_INET)
+		memcpy(path.dst.a, &loop4, sizeof(loop4));
+	else
+		memcpy(path.dst.a, &loop6, sizeof(loop6));
+	probe.tried++;
+	if (wire_send(&path, probe.octets, sizeof(probe.octets)) == -1)
+		log_debug("probe of udp port %u (%s): %s", probe.of->port,
+		    af_name(probe.of->af), strerror(errno));
+	wait_ms(WAIT_MS);
+}
+
+static void
+select_number(struct outer *o, unsigned int number)
+{
+	if (sys_udp_select(o->fd, number) == -1)
+		log_warn("udp port %u (%s)", o->port, af_name(o->af));
+}
+
+/* The next of those that wait, if any. */
+static void
+probe_next(void)
+{
+	unsigned int i;
+
+	probe.of = NULL;
+	atomic_store(&worker->probe, 0);
+	for (i = 0; i < nouters && !(probe.todo & 1U << i); i++)
+		;
+	if (i == nouters)
+		return;
+	probe.todo &= ~(1U << i);
+	probe.of = &outers[i];
+	probe.number = probe.of->number;
+	probe.tried = 0;
+	select_number(probe.of, probe.number);
+	send_probe();
+}
+
+/* None worked: as it was, until something stirs. */
+static void
+probe_failed(void)
+{
+	struct outer *o = probe.of;
+
+	select_number(o, o->number);
+	if (!o->lost)
+		log_warnx("udp port %u (%s): a datagram to ourselves over the "
+		    "loopback does not arrive, so who gets ESP here cannot be "
+		    "told; is lo up?", o->port, af_name(o->af));
+	o->lost = 1;
+	probe_next();
+}
+
+static void
+probe_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (probe.of == NULL) {
+		probe.last_ms = engine_ms();
+		probe_next();
+		return;
+	}
+	if (probe.tried == NUMBERS * TRIES) {
+		probe_failed();
+		return;
+	}
+	if (probe.tried % TRIES == 0) {
+		probe.number = (probe.number + 1) % NUMBERS;
+		select_number(probe.of, probe.number);
+	}
+	send_probe();
+}
+
+void
+wire_probed(const struct wire *wire)
+{
+	static struct log_limit limit;
+	struct outer *o = &outers[wire - worker->wires];
+
+	atomic_store(&worker->wires[wire - worker->wires].ev_probe.pending, 0);
+	/* the answer to one that was given up */
+	if (o != probe.of || counter_get(&worker->probe) != 0)
+		return;
+	if (probe.number != o->number && log_allowed(&limit))
+		log_info("udp port %u (%s) is shared with an IKE daemon: ESP "
+		    "comes to secd, as number %u", o->port, af_name(o->af),
+		    probe.number);
+	o->number = probe.number;
+	o->lost = 0;
+	event_del(probe.timer);
+	probe_next();
+}
+
+void
+wire_stir(int ms)
+{
+	unsigned int i;
+
+	for (i = 0; i < nouters; i++)
+		if (outers[i].shared)
+			probe.todo |= 1U << i;
+	if (probe.todo != 0 && probe.of == NULL &&
+	    !evtimer_pending(probe.timer, NULL))
+		wait_ms(ms);
+}
+
+/*
+ * What IKE's daemon should have got is as good a sign as silence.  (It is not
+ * one when there is no daemon; hence the pace.)
+ */
+void
+wire_tick(int udp_is_silent)
+{
+	uint64_t ike = counter_get(&worker->stray[DROP_IKE]);
+
+	if ((udp_is_silent || ike != probe.ike) &&
+	    engine_ms() - probe.last_ms >= PACE_MS) {
+		probe.ike = ike;
+		wire_stir(0);
+	}
+}
+
+/* --- making and choosing --- */
+
+void
+wire_start(struct event_base *base, struct worker *w)
+{
+	worker = w;
+	if ((probe.timer = evtimer_new(base, probe_timer, NULL)) == NULL)
+		fatal("timer");
+}
+
+void
+wire_add(int fd, uint8_t af, uint16_t port)
+{
+	struct outer *o = &outers[nouters];
+	struct data_cmd *c;
+
+	if (nouters == WIRES_MAX || wire_find(af, port) != -1)
+		fatalx("malformed wire");
+	o->fd = fd;
+	o->af = af;
+	o->port = port;
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal("command");
+	c->type = DATA_WIRE_ADD;
+	c->fd = fd;
+	c->af = af;
+	c->port = port;
+	c->path.wire = (uint8_t)nouters++;
+	data_queue_push(&worker->cmds, &c->node);
+	if (port != UDP_ENCAP_PORT)
+		return;
+	if (sys_udp_select(fd, 0) == -1) {
+		log_info("udp port %u (%s) cannot be shared with an IKE "
+		    "daemon: %s", port, af_name(af), strerror(errno));
+		return;
+	}
+	o->shared = 1;
+	wire_stir(0);
+}
+
+/*
+ * Ports of this SA on this interface; both 0: raw.  -1: a contradiction.  An
+ * IKE daemon's request that names ports knows the peer's, which a NAT made.
+ */
+static int
+ports_for(const struct iface_conf *conf, const struct sa_request *req,
+    uint16_t *sport, uint16_t *dport)
+{
+	*sport = *dport = 0;
+	switch ((enum encap_mode)conf->encap) {
+	case ENCAP_NONE:
+		return req->encap ? -1 : 0;
+	case ENCAP_PORT:
+		*sport = *dport = conf->encap_port;
+		return 0;
+	case ENCAP_AUTO:
+		if (!req->encap)
+			return 0;
+		break;
+	case ENCAP_UDP:
+		break;
+	}
+	*sport = req->sport != 0 ? req->sport : UDP_ENCAP_PORT;
+	*dport = req->dport != 0 ? req->dport : UDP_ENCAP_PORT;
+	return 0;
+}
+
+int
+path_for(const struct iface_conf *conf, const struct sa_request *req,
+    struct data_path *path, char *why, size_t size)
+{
+	uint16_t port;
+	int wire;
+
+	memset(path, 0, sizeof(*path));
+	path->src = req->src;
+	path->dst = req->dst;
+	if (ports_for(conf, req, &path->sport, &path->dport) == -1) {
+		snprintf(why, size, "ESP in UDP is asked for, but %s has "
+		    "'encap none'", conf->name);
+		return EINVAL;
+	}
+	port = req->dir == SA_IN ? path->dport : path->sport;
+	if ((wire = wire_find(req->dst.af, port)) == -1) {
+		if (port == 0)
+			snprintf(why, size, "this machine has no %s",
+			    af_name(req->dst.af));
+		else
+			snprintf(why, size, "there is no %s UDP socket on port "
+			    "%u; secd's log says why, or set 'encap' of %s",
+			    af_name(req->dst.af), port, conf->name);
+		return EADDRNOTAVAIL;
+	}
+	path->wire = (uint8_t)wire;
+	return 0;
+}
+
+/* --- what tunnels need of it, every tick --- */
+
+/* Is this SA's NAT to be reminded of it? */
+static void
+keep_alive(struct sa *sa, int64_t now)
+{
+	static const uint8_t octet = 0xff;
+	uint64_t packets = counter_get(&sa->hot->packets);
+
+	if (sa->sent_ms == 0 || packets != sa->sent_packets) {
+		sa->sent_packets = packets;
+		sa->sent_ms = now;
+	} else if (now - sa->sent_ms >= KEEPALIVE_MS) {
+		/* one that is lost is not missed */
+		wire_send(&sa->path, &octet, sizeof(octet));
+		sa->sent_ms = now;
+	}
+}
+
+void
+keepalive_tick(void)
+{
+	int64_t now = engine_ms();
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, tunnel_all(), entry)
+		if (t->out != NULL && t->out->path.dport != 0)
+			keep_alive(t->out, now);
+}
+
+static int
+uses_udp(const struct tunnel *t)
+{
+	const struct sa *sa;
+
+	TAILQ_FOREACH(sa, &t->sas, entry)
+		if (sa->path.dport != 0 &&
+		    outers[sa->path.wire].port == UDP_ENCAP_PORT)
+			return 1;
+	return 0;
+}
+
+int
+wire_silent(void)
+{
+	struct tunnel *t;
+	uint64_t packets;
+	int silent = 0;
+
+	TAILQ_FOREACH(t, tunnel_all(), entry) {
+		packets = counter_get(&t->hot->in_packets);
+		silent |= packets == t->seen_packets && uses_udp(t);
+		t->seen_packets = packets;
+	}
+	return silent;
+}
