@@ -65,7 +65,7 @@ CTL_OBJS = secctl/conn.o secctl/json.o secctl/key.o secctl/parser.o \
 	  secctl/secctl.o secctl/show.o secctl/text.o secctl/values.o
 CTL_HDRS = secctl/parser.h secctl/secctl.h
 
-all: libesp/libesp.a secd/secd secctl/secctl
+all: libesp/libesp.a secd/secd secctl/secctl ${SHIM_PROGS}
 
 libesp/libesp.a: ${ESP_OBJS}
 	${AR} rcs $@ ${ESP_OBJS}
@@ -95,11 +95,12 @@ ${DATA_OBJS}: ${DATA_HDRS} ${SYS_HDRS} secd/addr.h libesp/esp.h
 ${SYS_OBJS}: ${SYS_HDRS} secd/addr.h
 ${CTL_OBJS}: ${CTL_HDRS} ${SHARED_HDRS} libesp/esp.h
 
+include shim/shim.mk
 include tests/tests.mk
 include etc/install.mk
 
 clean: clean-tests
 	rm -f ${ESP_OBJS} ${SECD_OBJS} ${CTL_OBJS} libesp/libesp.a \
-	    secd/secd secctl/secctl secd/parse.c
+	    secd/secd secctl/secctl ${SHIM_PROGS} secd/parse.c
 
 .PHONY: all clean

@@ -6,3 +6,5 @@ OS_SECD_LIBS = -lbsd -lseccomp -lmnl -Wl,-z,nodlopen \
 	  -Wl,-u,libbsd_init_func -lbsd-ctor
 SYS_OBJS = secd/sys/confine_Linux.o secd/sys/filter_Linux.o \
 	  secd/sys/iface_Linux.o secd/sys/sock_Linux.o secd/sys/tun_Linux.o
+# IKE daemons that want a kernel's PF_KEY (secd-run(8))
+SHIM_PROGS = shim/libsecpfkey.so shim/secd-run

@@ -5,3 +5,5 @@ OS_SECD_LIBS = -L/usr/local/lib
 SYS_OBJS = secd/sys/confine_OpenBSD.o secd/sys/filter_OpenBSD.o \
 	  secd/sys/iface_OpenBSD.o secd/sys/sock_OpenBSD.o \
 	  secd/sys/tun_OpenBSD.o
+# IKE daemons talk to the kernel there
+SHIM_PROGS =
