@@ -49,7 +49,11 @@ PARENT_OBJS = secd/apply.o secd/ask.o secd/children.o ${CONF_OBJS} \
 PARENT_HDRS = secd/conf.h secd/ledger.h secd/ledger_file.h secd/lex.h \
 	  secd/parent.h secd/parse.h secd/state.h
 
-CONTROL_OBJS = secd/control/control.o
+CONTROL_OBJS = secd/control/control.o ${PFKEY_OBJS}
+PFKEY_OBJS = secd/control/pfkey_conv.o secd/control/pfkey_flow.o \
+	  secd/control/pfkey_parse.o secd/control/pfkey_reply.o \
+	  secd/control/pfkey_tab.o
+CONTROL_HDRS = secd/control/pfkey_msg.h
 ENGINE_OBJS = secd/engine/engine.o secd/engine/key.o secd/engine/move.o \
 	  secd/engine/reserve.o secd/engine/sadb.o secd/engine/show.o \
 	  secd/engine/takeover.o secd/engine/tunnel.o secd/engine/wire.o
@@ -88,7 +92,7 @@ secd/parse.c: secd/parse.y
 ${ESP_OBJS}: ${ESP_HDRS}
 ${SHARED_OBJS}: ${SHARED_HDRS}
 ${PARENT_OBJS}: ${PARENT_HDRS} ${SHARED_HDRS} ${SYS_HDRS} libesp/esp.h
-${CONTROL_OBJS}: ${SHARED_HDRS} ${SYS_HDRS}
+${CONTROL_OBJS}: ${CONTROL_HDRS} ${SHARED_HDRS} ${SYS_HDRS}
 ${ENGINE_OBJS}: ${ENGINE_HDRS} ${DATA_HDRS} ${SHARED_HDRS} ${SYS_HDRS} \
 	  libesp/esp.h
 ${DATA_OBJS}: ${DATA_HDRS} ${SYS_HDRS} secd/addr.h libesp/esp.h

@@ -237,8 +237,8 @@ uint32_t	 pfkey_policy_id(const struct pfkey_msg *);
 /* pfkey_flow.c: SPDUPDATE, SPDADD, SPDDELETE, SPDGET; ADDFLOW, DELFLOW */
 
 /*
- * Returns 0; EINVAL (SPDGET without selectors), or EMSGSIZE if it needs more
- * than PFKEY_POLICY_MAX.
+ * Returns 0; EINVAL if the message has no selectors (SPDGET may lack them), or
+ * a mask with holes; or EMSGSIZE if it needs more than PFKEY_POLICY_MAX.
  */
 int		 pfkey_to_policy(const struct pfkey_msg *,
 		    struct pfkey_policy *out);
@@ -337,6 +337,9 @@ const struct pfkey_alg *pfkey_mac_nth(unsigned int i);
 /* Fields within octets, aligned or not; host order. */
 uint16_t	 pfkey_get16(const uint8_t *);
 uint32_t	 pfkey_get32(const uint8_t *);
+/* A socket address of the dialect at the head of len octets: its size, or 0. */
+size_t		 pfkey_get_sockaddr(enum client_dialect, const uint8_t *,
+		    size_t len, struct ip_addr *, uint16_t *port);
 /*
  * The address in an extension of that kind; port (host order) may be NULL.
  * Returns 0, or -1 if it is of no shape that the dialect has.
