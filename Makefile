@@ -49,12 +49,14 @@ PARENT_OBJS = secd/apply.o secd/ask.o secd/children.o ${CONF_OBJS} \
 PARENT_HDRS = secd/conf.h secd/ledger.h secd/ledger_file.h secd/lex.h \
 	  secd/parent.h secd/parse.h secd/state.h
 
-CONTROL_OBJS = secd/control/control.o ${PFKEY_OBJS}
+CONTROL_OBJS = secd/control/control.o secd/control/pfkey.o \
+	  secd/control/policy.o ${PFKEY_OBJS}
 PFKEY_OBJS = secd/control/pfkey_conv.o secd/control/pfkey_flow.o \
 	  secd/control/pfkey_parse.o secd/control/pfkey_reply.o \
 	  secd/control/pfkey_tab.o
-CONTROL_HDRS = secd/control/pfkey_msg.h
-ENGINE_OBJS = secd/engine/engine.o secd/engine/key.o secd/engine/move.o \
+CONTROL_HDRS = secd/control/control.h secd/control/pfkey_msg.h
+ENGINE_OBJS = secd/engine/engine.o secd/engine/ike.o secd/engine/key.o \
+	  secd/engine/life.o secd/engine/map.o secd/engine/move.o \
 	  secd/engine/reserve.o secd/engine/sadb.o secd/engine/show.o \
 	  secd/engine/takeover.o secd/engine/tunnel.o secd/engine/wire.o
 ENGINE_HDRS = secd/engine/engine.h

@@ -36,9 +36,9 @@
 struct parent		 parent;
 
 static struct event_base *base;
-static char		*emptydir, *sockpath;
+static char		*emptydir, *sockpath, *pfkeypath;
 static const char	*restricted;	/* the other socket's path, or NULL */
-static int		 sockfd = -1, restrictedfd = -1;
+static int		 sockfd = -1, pfkeyfd = -1, restrictedfd = -1;
 static int		 startfd = -1;	/* the foreground waits for a word */
 static struct conf	*first;		/* read before the children start */
 static int		 quitting, quit_destroys;
@@ -57,9 +57,11 @@ remove_sockets(void)
 {
 	if (sockfd != -1)
 		unlink(sockpath);
+	if (pfkeyfd != -1)
+		unlink(pfkeypath);
 	if (restrictedfd != -1)
 		unlink(restricted);
-	sockfd = restrictedfd = -1;
+	sockfd = pfkeyfd = restrictedfd = -1;
 }
 
 /*
@@ -306,6 +308,7 @@ void
 parent_serves(void)
 {
 	hand_listener(sockfd, LISTEN_CONTROL);
+	hand_listener(pfkeyfd, LISTEN_PFKEY);
 	if (restricted != NULL)
 		hand_listener(restrictedfd, LISTEN_RESTRICTED);
 	log_set_hook(monitor);
@@ -388,6 +391,7 @@ take_directories(const struct conf *c)
 
 	if ((parent.statedir = strdup(state)) == NULL ||
 	    asprintf(&sockpath, "%s/%s", run, SECD_SOCKET) == -1 ||
+	    asprintf(&pfkeypath, "%s/%s", run, SECD_PFKEY) == -1 ||
 	    asprintf(&emptydir, "%s/%s", run, SECD_EMPTY) == -1)
 		fatal("start");
 	if ((rundir = rundir_open(run, 0755, why, sizeof(why))) == -1)
@@ -410,6 +414,9 @@ bind_sockets(const struct conf *c)
 	atexit(remove_sockets);
 	sockfd = rundir_bind(sockpath, 0600, 0, why, sizeof(why));
 	if (sockfd == -1)
+		fatalx("%s", why);
+	pfkeyfd = rundir_bind(pfkeypath, 0600, 0, why, sizeof(why));
+	if (pfkeyfd == -1)
 		fatalx("%s", why);
 	if (c->restricted == NULL)
 		return;

@@ -14,6 +14,7 @@
 #define SECD_CONF	SYSCONFDIR "/secd.conf"
 #define SECD_RUNDIR	"/var/run/secd"
 #define SECD_SOCKET	"control.sock"	/* in the run directory */
+#define SECD_PFKEY	"pfkey.sock"	/* in it too */
 #define SECD_EMPTY	"empty"		/* chroot of the children, in it too */
 
 enum role {

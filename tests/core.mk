@@ -63,10 +63,10 @@ FUZZ_CORE_SRCS = secd/ipc.c secd/log.c ${FORM_OBJS:.o=.c}
 FUZZ_ENGINE_SRCS = ${ENGINE_OBJS:.o=.c} ${DATA_OBJS:.o=.c} \
 	  ${ESP_OBJS:.o=.c} secd/sys/sock_${OS}.c secd/sys/tun_${OS}.c
 
-tests/fuzz/fuzz_control: tests/fuzz/fuzz_control.c secd/control/control.c \
-	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS}
+tests/fuzz/fuzz_control: tests/fuzz/fuzz_control.c ${CONTROL_OBJS:.o=.c} \
+	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS} ${CONTROL_HDRS}
 	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_control.c \
-	    secd/control/control.c ${FUZZ_CORE_SRCS} -levent_core ${OS_LIBS} \
+	    ${CONTROL_OBJS:.o=.c} ${FUZZ_CORE_SRCS} -levent_core ${OS_LIBS} \
 	    -lpthread
 
 tests/fuzz/fuzz_engine: tests/fuzz/fuzz_engine.c ${FUZZ_ENGINE_SRCS} \

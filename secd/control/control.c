@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The control process: conversations with local clients.  It knows who they
- * are, what they may ask and who answers; it has no state that matters.
+ * are, what they may ask and who answers; it has no state that matters.  Here
+ * are secctl's, and the channels that IKE daemons' requests take too.
  *
  * A client has one request on its way at a time and is not read meanwhile, and
  * one that does not read its answers is let go, so nothing of what a client
@@ -21,6 +22,7 @@
 
 #include <event2/event.h>
 
+#include "secd/control/control.h"
 #include "secd/ipc.h"
 #include "secd/log.h"
 #include "secd/proc.h"
@@ -76,6 +78,7 @@ static const struct {
 	[MSG_STOP] = { PARENT, 0 },
 	[MSG_STOP_DESTROY] = { PARENT, 0 },
 	[MSG_MONITOR] = { OURSELVES, 0 },
+	[MSG_SHOW_CLIENTS] = { OURSELVES, 1 },
 };
 
 static void
@@ -94,19 +97,51 @@ client_closed(struct ipc *ipc, void *arg)
 	client_free(arg);
 }
 
-static void
-forward(struct client *c, struct ipc *to, const struct ipc_msg *m)
+/* Without a copy: the body may be a key. */
+static uint32_t
+pass_on(struct ipc *to, enum msg_type type, const void *body, size_t len)
 {
 	if (++last_serial == 0)
 		last_serial = 1;
-	c->serial = last_serial;
-	c->request = m->hdr.id;
-	ipc_listen(c->ipc, 0);
-	/* without a copy: the body may be a key */
-	if (ipc_send_now(to, m->hdr.type, c->serial, -1, m->body,
-	    m->hdr.len) == -1)
+	if (ipc_send_now(to, type, last_serial, -1, body, len) == -1)
 		fatal("message to %s", to == engine ? "the engine" :
 		    "the parent");
+	return last_serial;
+}
+
+uint32_t
+control_ask(enum msg_type type, const void *body, size_t len)
+{
+	return pass_on(engine, type, body, len);
+}
+
+void
+control_tell(enum msg_type type, const void *body, size_t len)
+{
+	(void)pass_on(engine, type, body, len);
+}
+
+static void
+forward(struct client *c, struct ipc *to, const struct ipc_msg *m)
+{
+	c->request = m->hdr.id;
+	ipc_listen(c->ipc, 0);
+	c->serial = pass_on(to, m->hdr.type, m->body, m->hdr.len);
+}
+
+/* What this process knows itself. */
+static void
+answer_here(struct client *c, const struct ipc_msg *m)
+{
+	static struct msg_clients mc;
+
+	if (m->hdr.type == MSG_SHOW_CLIENTS) {
+		pfkey_clients(&mc);
+		ipc_send(c->ipc, MSG_CLIENTS, m->hdr.id, -1, &mc, sizeof(mc));
+		return;
+	}
+	c->monitor = 1;
+	ipc_result(c->ipc, m->hdr.id, 0, "%s", "");
 }
 
 static void
@@ -142,8 +177,7 @@ client_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 		forward(c, parent, m);
 		break;
 	case OURSELVES:
-		c->monitor = 1;
-		ipc_result(ipc, id, 0, "%s", "");
+		answer_here(c, m);
 		break;
 	case NOBODY:
 		break;
@@ -217,7 +251,16 @@ engine_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 	case MSG_SA_ROWS:
 	case MSG_IFACE_ROWS:
 	case MSG_DROPS:
-		answer(m);
+	case MSG_SPI:
+	case MSG_SA_ROW:
+		if (!pfkey_answer(m))
+			answer(m);
+		break;
+	case MSG_EXPIRED:
+		pfkey_expired((struct msg_expired *)m->body);
+		break;
+	case MSG_ACQUIRE:
+		pfkey_acquires((struct msg_acquire *)m->body);
 		break;
 	default:
 		fatalx("the engine sent '%s'", ipc_name(m->hdr.type));
@@ -255,6 +298,10 @@ listen_on(const struct msg_listen *ml, int fd)
 {
 	struct listener *l;
 
+	if (fd != -1 && ml->kind == LISTEN_PFKEY) {
+		pfkey_listen(base, fd);
+		return;
+	}
 	if (fd == -1 || (l = calloc(1, sizeof(*l))) == NULL)
 		fatalx("listen");
 	l->restricted = ml->kind == LISTEN_RESTRICTED;
@@ -307,6 +354,7 @@ control_main(const struct role_args *args)
 
 	proc_confine(ROLE_CONTROL, args, &ready.lost);
 	ipc_init();
+	pfkey_init();
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
 	proc_filter(ROLE_CONTROL, &ready.lost);

@@ -24,7 +24,8 @@
 #include "secd/proc.h"
 #include "secd/secd.h"
 
-#define TICK_S	2
+#define TICK_S	1
+#define STIR_MS	1000	/* an IKE daemon binds its ports meanwhile */
 
 static struct event_base *base;
 static struct ipc	*parent, *control;
@@ -114,6 +115,31 @@ engine_to_parent(enum msg_type type, uint32_t id, const void *body, size_t len)
 		fatal("message to the parent");
 }
 
+struct event *
+engine_timer(void (*cb)(int, short, void *), void *arg)
+{
+	struct event *ev = evtimer_new(base, cb, arg);
+
+	if (ev == NULL)
+		fatal("timer");
+	return ev;
+}
+
+void
+engine_timer_start(struct event *ev, int ms)
+{
+	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (event_add(ev, &tv) == -1)
+		fatal("timer");
+}
+
+void
+engine_tell(enum msg_type type, const void *body, size_t len)
+{
+	engine_reply(0, type, body, len);
+}
+
 /* --- jobs --- */
 
 struct job *
@@ -185,8 +211,7 @@ add_sa(uint32_t id, struct sa_request *req)
 		return;
 	}
 	req->flags &= (uint16_t)~SA_F_CONF;
-	if ((sa = sa_new(req, &t->conf, &error, why,
-	    sizeof(why))) == NULL) {
+	if ((sa = sa_new(req, &t->conf, &error, why, sizeof(why))) == NULL) {
 		engine_result(id, error, "spi 0x%08x: %s", req->spi, why);
 		return;
 	}
@@ -196,8 +221,8 @@ add_sa(uint32_t id, struct sa_request *req)
 		return;
 	}
 	sa->job = job_new(id, job_reply);
-	sadb_insert(sa, t);
-	reserve_first(sa);
+	if (sadb_insert(sa, t))
+		reserve_first(sa);
 }
 
 static void
@@ -214,7 +239,35 @@ remove_sa(uint32_t id, const struct msg_sa_id *m)
 		return;
 	}
 	job = job_new(id, job_reply);
-	sadb_remove(sa, job, NULL, "by secctl");
+	sadb_end(sa, job, "removed by secctl");
+	job_end(job);
+}
+
+static void
+expire_sa(uint32_t id, const struct msg_sa_expire *m)
+{
+	struct sa *sa = sadb_find(m->spi, &m->dst);
+	char dst[ADDR_STRLEN];
+	struct job *job;
+
+	if (sa == NULL || sa->state == SA_LARVAL) {
+		engine_result(id, ESRCH, "no SA with spi 0x%08x dst %s; "
+		    "'secctl show sa' lists them", m->spi,
+		    addr_print(&m->dst, dst));
+		return;
+	}
+	if (!(sa->req.flags & SA_F_IKE)) {
+		engine_result(id, ENOTSUP, "spi 0x%08x: no IKE daemon would "
+		    "replace it; 'secctl remove sa' removes it", m->spi);
+		return;
+	}
+	if (!m->hard) {
+		life_tell(sa, 0);
+		engine_result(id, 0, "%s", "");
+		return;
+	}
+	job = job_new(id, job_reply);
+	sadb_end(sa, job, "expired by secctl");
 	job_end(job);
 }
 
@@ -233,7 +286,7 @@ flush_sa(uint32_t id, const char *iface)
 	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(at)) {
 		at = sa->id;
 		if (iface[0] == '\0' || strcmp(iface, sa->req.iface) == 0)
-			sadb_remove(sa, job, NULL, "flushed by secctl");
+			sadb_end(sa, job, "flushed by secctl");
 	}
 	job_end(job);
 }
@@ -254,10 +307,37 @@ control_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 		fatalx("control sent a malformed message");
 	switch (m->hdr.type) {
 	case MSG_SA_ADD:
-		add_sa(id, (struct sa_request *)m->body);
+		if (((struct sa_request *)m->body)->flags & SA_F_IKE)
+			ike_add(id, (struct sa_request *)m->body);
+		else
+			add_sa(id, (struct sa_request *)m->body);
 		break;
 	case MSG_SA_REMOVE:
 		remove_sa(id, (struct msg_sa_id *)m->body);
+		break;
+	case MSG_SA_EXPIRE:
+		expire_sa(id, (struct msg_sa_expire *)m->body);
+		break;
+	case MSG_SA_GETSPI:
+		ike_getspi(id, (struct msg_getspi *)m->body);
+		break;
+	case MSG_SA_UPDATE:
+		ike_update(id, (struct sa_request *)m->body);
+		break;
+	case MSG_SA_DELETE:
+		ike_delete(id, (struct msg_sa_delete *)m->body);
+		break;
+	case MSG_SA_GET:
+		ike_get(id, (struct msg_sa_id *)m->body);
+		break;
+	case MSG_OWNER_FLUSH:
+		ike_flush(id, (struct sa_owner *)m->body);
+		break;
+	case MSG_SA_NARROW:
+		ike_narrow(id, (struct msg_narrow *)m->body);
+		break;
+	case MSG_IKE_STIRS:
+		wire_stir(STIR_MS);
 		break;
 	case MSG_SA_FLUSH:
 		if (!text_ok(name->name, sizeof(name->name)))
@@ -394,8 +474,13 @@ event_came(struct data_event *ev)
 		wire_probed(ev->owner);
 		break;
 	case DATA_EV_USED:
+		sa_used(ev->owner);
+		break;
 	case DATA_EV_LIFE:
+		sa_life(ev->owner);
+		break;
 	case DATA_EV_NOSA:
+		tunnel_nosa(ev->owner);
 		break;
 	default:
 		command_done((struct data_cmd *)ev);
@@ -424,6 +509,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	sadb_tick(time(NULL));
+	tunnel_tick();
 	keepalive_tick();
 	wire_tick(wire_silent());
 }

@@ -42,16 +42,20 @@ struct sa {
 	RB_ENTRY(sa)	 by_spi;	/* and destination */
 	RB_ENTRY(sa)	 by_digest;	/* of the key, then id */
 	TAILQ_ENTRY(sa)	 asking;	/* while asked is not 0 */
+	TAILQ_ENTRY(sa)	 draining;	/* while SA_DRAINING */
 	TAILQ_ENTRY(sa)	 entry;		/* in its tunnel, newest first; or in a
 					 * list of staged ones */
 	uint64_t	 id;
-	struct sa_request req;		/* keys wiped; replay is in effect */
-	const struct esp_suite *suite;
+	struct sa_request req;		/* keys wiped; replay is in effect; src
+					 * and dst as its owner names them */
+	const struct esp_suite *suite;	/* NULL: larval */
 	uint8_t		 digest[KEY_DIGEST_LEN]; /* of the cipher key alone */
 	uint8_t		 ident[KEY_DIGEST_LEN];	/* of all key octets */
-	struct tunnel	*tunnel;	/* NULL while staged */
+	struct tunnel	*tunnel;	/* NULL while staged, or larval */
 	enum sa_state	 state;
-	struct data_sa	*hot;
+	enum sa_rule	 rule;
+	int		 narrow;	/* its flow is not any to any */
+	struct data_sa	*hot;		/* NULL: larval */
 	struct data_path req_path;	/* by request and interface */
 	struct data_path path;		/* as told to the worker last */
 	uint64_t	 sent_packets;	/* out, UDP: packets when sent_ms */
@@ -60,8 +64,14 @@ struct sa {
 	struct sa	*successor;	/* takes over when this one has gone */
 	struct sa	*predecessor;	/* ... seen from the other */
 	uint32_t	 index;		/* staged: its place in secd.conf */
+	int		 reserved;	/* the ledger has answered */
+	struct event	*drain;		/* SA_DRAINING: its end */
 	time_t		 added;
+	time_t		 first;		/* first packet; 0 never */
 	time_t		 used;
+	int64_t		 added_ms;	/* monotonic, as lifetimes count */
+	int64_t		 first_ms;
+	int		 soft_told;	/* its soft lifetime has ended */
 	uint64_t	 used_packets;	/* packets when used was set */
 	uint64_t	 told;		/* in: last number told to the ledger */
 	uint64_t	 mark;		/* out: durable mark */
@@ -72,12 +82,14 @@ struct sa {
 };
 
 /*
- * Make an SA of a checked request for this interface.  The key octets are the
- * caller's to wipe.  Returns it, belonging to no tunnel and not in the
- * database, or NULL with *error and a complaint in why[size].
+ * Make an SA of a checked request, for an interface with these parameters.
+ * The key octets are the caller's to wipe.  Returns it, belonging to no tunnel
+ * and not in the database, or NULL with *error and a complaint in why[size].
  */
 struct sa	*sa_new(const struct sa_request *, const struct iface_conf *,
 		    int *error, char *why, size_t size);
+/* A larval one (RFC 2367 1.3.4): an SPI for dst, in the database at once. */
+struct sa	*sa_new_larval(const struct sa_request *);
 /* Free one that never was in the database. */
 void		 sa_free(struct sa *);
 /*
@@ -89,8 +101,12 @@ int		 sadb_conflict(const struct sa *,
 /* The same for one other SA. */
 int		 sa_conflict(const struct sa *, const struct sa *other,
 		    char *why, size_t size);
-/* Enter it, waiting; sadb_activate() makes it carry packets. */
-void		 sadb_insert(struct sa *, struct tunnel *);
+/*
+ * Enter it, waiting; sadb_activate() makes it carry packets.  A draining one of
+ * the same key or SPI ends: where there is one, sa waits for that, asks the
+ * ledger then by itself, and this returns 0; else 1.
+ */
+int		 sadb_insert(struct sa *, struct tunnel *);
 void		 sadb_activate(struct sa *);
 /*
  * Take it away: no packet uses it when job (may be NULL) counts down, its
@@ -98,13 +114,35 @@ void		 sadb_activate(struct sa *);
  */
 void		 sadb_remove(struct sa *, struct job *, struct sa *successor,
 		    const char *reason);
+/*
+ * Remove it, and let its owner know that it ended (a hard EXPIRE); for all
+ * removals that the owner has not asked for.
+ */
+void		 sadb_end(struct sa *, struct job *, const char *reason);
+/*
+ * Hide it from its owner and from sadb_find(), but let it work for ms more.
+ */
+void		 sadb_drain(struct sa *, int ms, const char *reason);
 /* The worker let go of it (a fence came back). */
 void		 sadb_gone(struct sa *);
+/*
+ * Its outer ends are the request's from now on: addresses, UDP ports.  0, or an
+ * errno with the complaint, and nothing has changed.
+ */
+int		 sadb_move(struct sa *, const struct sa_request *, char *why,
+		    size_t size);
+/* Larval ones too, draining ones not. */
 struct sa	*sadb_find(uint32_t spi, const struct ip_addr *dst);
 /* The first SA with an id above this one, or NULL. */
 struct sa	*sadb_after(uint64_t id);
-/* Every 2 s: times of use, numbers seen, reservations not granted. */
+/*
+ * Every second: lifetimes, larval ones left behind.  Every other: times of
+ * use, numbers seen, reservations not granted.
+ */
 void		 sadb_tick(time_t now);
+/* The worker's events (data.h). */
+void		 sa_used(struct sa *);
+void		 sa_life(struct sa *);
 /* Tell the ledger all numbers seen, before the end. */
 void		 sadb_tell_all(void);
 /* Bring sa->used up to date. */
@@ -130,6 +168,41 @@ void		 reserve_cancel(struct sa *);
 void		 reserve_seen(struct sa *);
 void		 reserve_release(struct sa *);
 
+/* --- life.c: lifetimes --- */
+
+/* Let the worker say when the next limit in packets or octets is reached. */
+void		 life_arm(struct sa *);
+/* Has a lifetime ended?  May remove the SA: it is not to be touched then. */
+void		 life_check(struct sa *, int64_t now_ms);
+/* Tell its owner that it should be, or was, replaced. */
+void		 life_tell(struct sa *, int hard);
+
+/* --- map.c: which interface, which direction --- */
+
+/* This host called itself dst when it asked for an SPI. */
+void		 map_own_address(const struct ip_addr *dst);
+/* An inbound SA was to be updated that is not there; it will be added. */
+void		 map_expect_in(uint32_t spi, const struct ip_addr *dst);
+/*
+ * Set req->dir if it is SA_ANY_DIR, find the tunnel and the rule that decided.
+ * Returns it, or NULL with the complaint in why[size].
+ */
+struct tunnel	*map_sa(struct sa_request *req, enum sa_rule *, char *why,
+		    size_t size);
+/* The tunnel of these outer addresses, or NULL. */
+struct tunnel	*map_pair(const struct ip_addr *local,
+		    const struct ip_addr *peer, enum sa_rule *);
+
+/* --- ike.c: what IKE daemons ask --- */
+
+void		 ike_getspi(uint32_t id, const struct msg_getspi *);
+void		 ike_add(uint32_t id, struct sa_request *);
+void		 ike_update(uint32_t id, struct sa_request *);
+void		 ike_delete(uint32_t id, const struct msg_sa_delete *);
+void		 ike_get(uint32_t id, const struct msg_sa_id *);
+void		 ike_flush(uint32_t id, const struct sa_owner *);
+void		 ike_narrow(uint32_t id, const struct msg_narrow *);
+
 /* --- tunnel.c --- */
 
 struct tunnel {
@@ -139,6 +212,12 @@ struct tunnel {
 	struct data_if	*hot;
 	struct sas	 sas;
 	struct sa	*out;		/* current outbound SA */
+	uint64_t	 in_then;	/* newest inbound SA's id when it became
+					 * so */
+	struct event	*delay;		/* until a newer one becomes current */
+	char		 lost[64];	/* why the last outbound SA went */
+	int		 narrow;	/* an IKE daemon wants less than any */
+	int64_t		 acquired_ms;	/* last asked for SAs */
 	uint64_t	 seen_packets;	/* in, at the last wire_silent() */
 	unsigned int	 nin;		/* SAs that open packets */
 	unsigned int	 nout;		/* usable outbound ones */
@@ -159,6 +238,17 @@ void		 tunnel_change(struct tunnel *, const struct iface_conf *,
 		    int forced);
 /* An SA began or ceased to work: choose the current one, set the carrier. */
 void		 tunnel_update(struct tunnel *);
+/* An SA of it is taken away; it may be the current one. */
+void		 tunnel_without(struct tunnel *, struct sa *,
+		    const char *reason);
+/* The first packet of this inbound SA was authentic: the peer has switched. */
+void		 tunnel_heard(struct tunnel *, const struct sa *);
+/* The newest SA of this direction that is neither larval nor draining. */
+struct sa	*tunnel_newest(struct tunnel *, enum sa_dir);
+/* A packet found no outbound SA (data.h). */
+void		 tunnel_nosa(struct tunnel *);
+/* Every second. */
+void		 tunnel_tick(void);
 const struct tunnels *tunnel_all(void);
 
 /* --- wire.c: outer sockets --- */
@@ -219,6 +309,8 @@ void		 key_wipe(struct sa_request *);
 
 /* --- show.c --- */
 
+/* Fill a row, zeroed before. */
+void		 show_sa_row(struct msg_sa_row *, const struct sa *);
 void		 show_sa(uint32_t id, const struct msg_cursor *);
 void		 show_iface(uint32_t id, const struct msg_cursor *);
 void		 show_drops(uint32_t id);
@@ -244,6 +336,11 @@ void		 engine_result(uint32_t id, int error, const char *fmt, ...)
 void		 engine_to_parent(enum msg_type, uint32_t id, const void *,
 		    size_t);
 int64_t		 engine_ms(void);	/* monotonic */
+/* A timer of the main loop, not running; exits when out of memory. */
+struct event	*engine_timer(void (*)(int, short, void *), void *arg);
+void		 engine_timer_start(struct event *, int ms);
+/* To control, unasked. */
+void		 engine_tell(enum msg_type, const void *, size_t);
 const counter	*engine_stray(void);
 uint64_t	 engine_id(void);	/* grows, never used twice */
 

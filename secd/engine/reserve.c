@@ -128,7 +128,7 @@ refused(struct sa *sa, const struct msg_reserved *m)
 		job_fail(sa->job, m->error, sa->index, "spi 0x%08x: %s",
 		    sa->req.spi, m->text);
 	if (sa->tunnel != NULL)
-		sadb_remove(sa, NULL, NULL, "refused by the ledger");
+		sadb_end(sa, NULL, "refused by the ledger");
 	else
 		staged_end(sa);
 }
@@ -163,6 +163,7 @@ reserve_answer(uint32_t id, const struct msg_reserved *m)
 	if (sa == NULL)
 		return;
 	hot = sa->hot;
+	sa->reserved = 1;
 	reserve_cancel(sa);
 	if (m->error != 0) {
 		refused(sa, m);

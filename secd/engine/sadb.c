@@ -11,8 +11,12 @@
 
 #include <openssl/evp.h>
 
+#include <event2/event.h>
+
 #include "secd/engine/engine.h"
 #include "secd/log.h"
+
+#define LARVAL_MS	60000	/* an SPI may wait so long for its keys */
 
 static int	cmp_id(const struct sa *, const struct sa *);
 static int	cmp_spi(const struct sa *, const struct sa *);
@@ -31,6 +35,7 @@ RB_GENERATE(sa_digests, sa, by_digest, cmp_digest)
 static struct sa_ids	ids = RB_INITIALIZER(&ids);
 static struct sa_spis	spis = RB_INITIALIZER(&spis);
 static struct sa_digests digests = RB_INITIALIZER(&digests);
+static TAILQ_HEAD(, sa)	draining = TAILQ_HEAD_INITIALIZER(draining);
 static unsigned int	count;
 
 static int
@@ -179,16 +184,37 @@ sa_new(const struct sa_request *req, const struct iface_conf *conf, int *error,
 	sa->hot->spi = req->spi;
 	sa->id = engine_id();
 	sa->added = time(NULL);
+	sa->added_ms = engine_ms();
+	return sa;
+}
+
+struct sa *
+sa_new_larval(const struct sa_request *req)
+{
+	struct sa *sa;
+
+	if ((sa = calloc(1, sizeof(*sa))) == NULL)
+		return NULL;
+	sa->req = *req;
+	sa->state = SA_LARVAL;
+	sa->id = engine_id();
+	sa->added = time(NULL);
+	sa->added_ms = engine_ms();
+	RB_INSERT(sa_ids, &ids, sa);
+	RB_INSERT(sa_spis, &spis, sa);
+	count++;
 	return sa;
 }
 
 void
 sa_free(struct sa *sa)
 {
-	if (sa->hot->esp != NULL) {
+	if (sa->hot != NULL && sa->hot->esp != NULL) {
 		esp_sa_clear(sa->hot->esp);
 		free(sa->hot->esp);
 	}
+	if (sa->drain != NULL)
+		event_free(sa->drain);
 	freezero(sa->hot, sizeof(*sa->hot));
 	freezero(sa, sizeof(*sa));
 }
@@ -231,15 +257,34 @@ sadb_conflict(const struct sa *sa, int (*leaves)(const struct sa *), char *why,
 		return sa_conflict(sa, o, why, size);
 	for (o = same_key(sa->digest, 0); o != NULL;
 	    o = same_key(sa->digest, o->id))
-		if ((leaves == NULL || !leaves(o)) &&
+		if (o->state != SA_DRAINING &&
+		    (leaves == NULL || !leaves(o)) &&
 		    (error = sa_conflict(sa, o, why, size)) != 0)
 			return error;
 	return 0;
 }
 
-void
+/*
+ * One that drains and would be in the way: its packets would be taken for the
+ * new one's, or its numbers be missed by the ledger.
+ */
+static struct sa *
+draining_twin(const struct sa *sa)
+{
+	struct sa *o;
+
+	TAILQ_FOREACH(o, &draining, draining)
+		if (cmp_spi(o, sa) == 0 || memcmp(o->digest, sa->digest,
+		    sizeof(o->digest)) == 0)
+			return o;
+	return NULL;
+}
+
+int
 sadb_insert(struct sa *sa, struct tunnel *t)
 {
+	struct sa *twin, *last = NULL;
+
 	sa->tunnel = t;
 	sa->state = SA_WAITING;
 	sa->hot->iface = t->hot;
@@ -249,6 +294,20 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	RB_INSERT(sa_digests, &digests, sa);
 	TAILQ_INSERT_HEAD(&t->sas, sa, entry);
 	count++;
+	sa->narrow = t->narrow && (sa->req.flags & SA_F_IKE);
+	life_arm(sa);
+	while ((twin = draining_twin(sa)) != NULL) {
+		sadb_remove(twin, NULL, NULL, "its like is added again");
+		last = twin;
+	}
+	if (last == NULL)
+		return 1;
+	/* fences come back in order, so this is the last to go */
+	if (sa->predecessor != NULL)
+		sa->predecessor->successor = NULL;
+	last->successor = sa;
+	sa->predecessor = last;
+	return 0;
 }
 
 void
@@ -263,9 +322,11 @@ sadb_activate(struct sa *sa)
 		t->nin++;
 	} else
 		t->nout++;
-	log_info("%s: sa %s spi 0x%08x %s -> %s %s%s added", t->conf.name,
+	log_info("%s: sa %s spi 0x%08x %s -> %s %s%s%s%s added", t->conf.name,
 	    dir_name(sa), sa->req.spi, addr_print(&sa->req.src, src),
 	    addr_print(&sa->req.dst, dst), sa->suite->enc,
+	    sa->suite->auth != NULL ? " " : "",
+	    sa->suite->auth != NULL ? sa->suite->auth : "",
 	    (sa->req.flags & SA_F_ESN) ? " esn" : "");
 	tunnel_update(t);
 	if (sa->job != NULL) {
@@ -274,12 +335,26 @@ sadb_activate(struct sa *sa)
 	}
 }
 
+/* An SPI that nobody made an SA of: no worker and no ledger knows of it. */
+static void
+remove_larval(struct sa *sa)
+{
+	RB_REMOVE(sa_ids, &ids, sa);
+	RB_REMOVE(sa_spis, &spis, sa);
+	count--;
+	sa_free(sa);
+}
+
 void
 sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
     const char *reason)
 {
 	struct tunnel *t = sa->tunnel;
 
+	if (sa->state == SA_LARVAL) {
+		remove_larval(sa);
+		return;
+	}
 	reserve_cancel(sa);
 	if (sa->predecessor != NULL)
 		sa->predecessor->successor = NULL;
@@ -290,7 +365,11 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		sa->job = NULL;
 	}
 	RB_REMOVE(sa_ids, &ids, sa);
-	RB_REMOVE(sa_spis, &spis, sa);
+	if (sa->state == SA_DRAINING) {
+		TAILQ_REMOVE(&draining, sa, draining);
+		event_del(sa->drain);
+	} else
+		RB_REMOVE(sa_spis, &spis, sa);
 	RB_REMOVE(sa_digests, &digests, sa);
 	TAILQ_REMOVE(&t->sas, sa, entry);
 	count--;
@@ -303,7 +382,9 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		log_info("%s: sa %s spi 0x%08x removed: %s", t->conf.name,
 		    dir_name(sa), sa->req.spi, reason);
 	}
-	tunnel_update(t);
+	/* events that are on their way find it so */
+	sa->state = SA_DRAINING;
+	tunnel_without(t, sa, reason);
 	sa->job = job;
 	sa->successor = successor;
 	if (successor != NULL)
@@ -312,6 +393,62 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		job->pending++;
 	/* when this comes back, the worker has forgotten it */
 	engine_command(DATA_FENCE, NULL, sa->hot);
+}
+
+int
+sadb_move(struct sa *sa, const struct sa_request *to, char *why, size_t size)
+{
+	struct sa_request req = sa->req;
+	struct data_path path;
+	struct sa *o;
+	int error;
+
+	req.src = to->src;
+	req.dst = to->dst;
+	req.encap = to->encap;
+	req.sport = to->sport;
+	req.dport = to->dport;
+	o = sadb_find(req.spi, &req.dst);
+	if (o != NULL && o != sa) {
+		snprintf(why, size, "there is an SA of that spi already");
+		return EEXIST;
+	}
+	if ((error = path_for(&sa->tunnel->conf, &req, &path, why, size)) != 0)
+		return error;
+	RB_REMOVE(sa_spis, &spis, sa);
+	sa->req = req;
+	RB_INSERT(sa_spis, &spis, sa);
+	sa->path = sa->req_path = path;
+	engine_move(sa->hot, &path);
+	return 0;
+}
+
+void
+sadb_end(struct sa *sa, struct job *job, const char *reason)
+{
+	if (sa->state != SA_LARVAL && sa->state != SA_DRAINING)
+		life_tell(sa, 1);
+	sadb_remove(sa, job, NULL, reason);
+}
+
+static void
+drained(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	sadb_remove(arg, NULL, NULL, "deleted, and drained");
+}
+
+void
+sadb_drain(struct sa *sa, int ms, const char *reason)
+{
+	log_debug("%s: sa %s spi 0x%08x drains: %s", sa->req.iface,
+	    dir_name(sa), sa->req.spi, reason);
+	RB_REMOVE(sa_spis, &spis, sa);
+	TAILQ_INSERT_TAIL(&draining, sa, draining);
+	sa->state = SA_DRAINING;
+	sa->drain = engine_timer(drained, sa);
+	engine_timer_start(sa->drain, ms);
 }
 
 void
@@ -331,7 +468,10 @@ sadb_gone(struct sa *sa)
 		    memcmp(next->digest, sa->digest, KEY_DIGEST_LEN) == 0)
 			esp_sa_advance(next->hot->esp,
 			    esp_sa_seq(sa->hot->esp));
-		sadb_activate(next);
+		if (next->reserved)
+			sadb_activate(next);
+		else
+			reserve_first(next);
 	}
 	/* a static key is never forgotten, so there is nothing to tell */
 	if (!(sa->req.flags & SA_F_STATIC) && same_key(sa->digest, 0) == NULL)
@@ -365,27 +505,71 @@ sadb_after(uint64_t id)
 void
 sa_touch(struct sa *sa, time_t now)
 {
-	uint64_t n = counter_get(&sa->hot->packets);
+	uint64_t n;
 
-	if (n != sa->used_packets) {
-		sa->used_packets = n;
-		sa->used = now;
-	}
+	if (sa->hot == NULL || (n = counter_get(&sa->hot->packets)) ==
+	    sa->used_packets)
+		return;
+	sa->used_packets = n;
+	sa->used = now;
+	if (sa->first == 0)
+		sa->first = now;
+}
+
+/* The event's node is the worker's again once pending is cleared. */
+void
+sa_used(struct sa *sa)
+{
+	atomic_store(&sa->hot->ev_used.pending, 0);
+	if (sa->first == 0)
+		sa->first = time(NULL);
+	sa->first_ms = engine_ms();
+	if (sa->req.dir == SA_IN && sa->state == SA_ACTIVE)
+		tunnel_heard(sa->tunnel, sa);
+}
+
+/* The worker is quiet until life_arm() has set the next limit. */
+void
+sa_life(struct sa *sa)
+{
+	atomic_store(&sa->hot->life_packets, UINT64_MAX);
+	atomic_store(&sa->hot->life_bytes, UINT64_MAX);
+	atomic_store(&sa->hot->ev_life.pending, 0);
+	if (sa->state == SA_ACTIVE || sa->state == SA_STANDBY)
+		life_check(sa, engine_ms());
+}
+
+static void
+keep_books(struct sa *sa, time_t now)
+{
+	sa_touch(sa, now);
+	if (sa->req.dir == SA_IN)
+		reserve_seen(sa);
+	else if (counter_get(&sa->hot->seq) >= sa->low)
+		reserve_more(sa);
 }
 
 void
 sadb_tick(time_t now)
 {
+	static unsigned int ticks;
+	int64_t ms = engine_ms();
 	struct sa *sa;
+	uint64_t id;
 
-	RB_FOREACH(sa, sa_ids, &ids) {
-		if (sa->state == SA_WAITING)
+	ticks++;
+	/* one that goes may take others with it */
+	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(id)) {
+		id = sa->id;
+		if (sa->state == SA_LARVAL) {
+			if (ms - sa->added_ms > LARVAL_MS)
+				sadb_remove(sa, NULL, NULL, "never updated");
 			continue;
-		sa_touch(sa, now);
-		if (sa->req.dir == SA_IN)
-			reserve_seen(sa);
-		else if (counter_get(&sa->hot->seq) >= sa->low)
-			reserve_more(sa);
+		}
+		if (sa->state != SA_WAITING && ticks % 2 == 0)
+			keep_books(sa, now);
+		if (sa->state != SA_DRAINING)
+			life_check(sa, ms);
 	}
 }
 
@@ -395,7 +579,8 @@ sadb_tell_all(void)
 	struct sa *sa;
 
 	RB_FOREACH(sa, sa_ids, &ids)
-		if (sa->req.dir == SA_IN && sa->state != SA_WAITING)
+		if (sa->hot != NULL && sa->req.dir == SA_IN &&
+		    sa->state != SA_WAITING)
 			reserve_seen(sa);
 }
 

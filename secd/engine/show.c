@@ -24,12 +24,21 @@ copy_drops(uint64_t to[IPC_NDROPS], const counter from[DROP_MAX])
 		to[i] = counter_get(&from[i]);
 }
 
-static void
-sa_row(struct msg_sa_row *r, const struct sa *sa)
+void
+show_sa_row(struct msg_sa_row *r, const struct sa *sa)
 {
 	const struct data_sa *hot = sa->hot;
 
 	r->id = sa->id;
+	r->owner = sa->req.owner;
+	r->reqid = sa->req.reqid;
+	r->encap = sa->req.encap;
+	r->sport = sa->req.sport;
+	r->dport = sa->req.dport;
+	r->rule = (uint8_t)sa->rule;
+	r->narrow = (uint8_t)sa->narrow;
+	r->soft = sa->req.soft;
+	r->hard = sa->req.hard;
 	strlcpy(r->iface, sa->req.iface, sizeof(r->iface));
 	strlcpy(r->enc, sa->req.enc, sizeof(r->enc));
 	strlcpy(r->auth, sa->req.auth, sizeof(r->auth));
@@ -41,6 +50,14 @@ sa_row(struct msg_sa_row *r, const struct sa *sa)
 	r->dir = sa->req.dir;
 	r->state = (uint8_t)sa->state;
 	r->added = sa->added;
+	if (hot == NULL)
+		return;
+	if (sa->req.dir == SA_OUT) {
+		r->to = sa->path.dst;
+		r->to_port = sa->path.dport;
+	}
+	r->encap = sa->path.sport != 0;
+	r->first = sa->first;
 	r->used = sa->used;
 	r->seq = counter_get(&hot->seq);
 	r->mark = sa->mark;
@@ -65,7 +82,7 @@ show_sa(uint32_t id, const struct msg_cursor *c)
 			break;
 		}
 		sa_touch(sa, now);
-		sa_row(&p->rows[p->count++], sa);
+		show_sa_row(&p->rows[p->count++], sa);
 	}
 	engine_reply(id, MSG_SA_ROWS, p, sizeof(*p));
 }
@@ -82,6 +99,7 @@ iface_row(struct msg_iface_row *r, const struct tunnel *t)
 	r->spi_out = t->out != NULL ? t->out->req.spi : 0;
 	r->carrier = t->carrier == 1;
 	r->forced = (uint8_t)t->forced;
+	strlcpy(r->lost, t->lost, sizeof(r->lost));
 	r->in_packets = counter_get(&hot->in_packets);
 	r->in_bytes = counter_get(&hot->in_bytes);
 	r->out_packets = counter_get(&hot->out_packets);

@@ -286,10 +286,12 @@ commit_sas(void)
 	while ((sa = TAILQ_FIRST(&staged)) != NULL) {
 		TAILQ_REMOVE(&staged, sa, entry);
 		old = sadb_find(sa->req.spi, &sa->req.dst);
-		if (old != NULL)
+		if (old != NULL && old->state == SA_LARVAL) {
+			sadb_remove(old, NULL, NULL, "");
+			old = NULL;
+		} else if (old != NULL)
 			sadb_remove(old, NULL, sa, "replaced by secd.conf");
-		sadb_insert(sa, tunnel_find(sa->req.iface));
-		if (old == NULL)
+		if (sadb_insert(sa, tunnel_find(sa->req.iface)) && old == NULL)
 			sadb_activate(sa);
 	}
 }

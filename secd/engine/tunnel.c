@@ -2,16 +2,26 @@
 /*
  * Tunnels: one for each sec interface.  Chooses the outbound SA in use, and
  * says by the carrier whether the interface can carry packets.
+ *
+ * A new outbound SA does not become the current one at once: its peer may not
+ * have installed its own half yet.  It does when the peer is heard on a newer
+ * inbound SA, when the current one goes, or after a delay, whichever is first.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "secd/engine/engine.h"
 #include "secd/log.h"
 
+#define ACQUIRE_MS	2000	/* least time between two requests for SAs */
+
 static struct tunnels tunnels = TAILQ_HEAD_INITIALIZER(tunnels);
+
+static void	delay_over(int, short, void *);
 
 struct tunnel *
 tunnel_new(const struct iface_conf *conf, int fd, int forced)
@@ -26,7 +36,9 @@ tunnel_new(const struct iface_conf *conf, int fd, int forced)
 	t->forced = forced;
 	t->carrier = -1;
 	TAILQ_INIT(&t->sas);
+	t->delay = engine_timer(delay_over, t);
 	data_if_init(t->hot, fd, t);
+	atomic_store(&t->hot->tell_nosa, conf->acquire);
 	TAILQ_INSERT_TAIL(&tunnels, t, entry);
 	engine_command(DATA_IF_ADD, t->hot, NULL);
 	tunnel_update(t);
@@ -39,7 +51,8 @@ tunnel_remove(struct tunnel *t)
 	struct sa *sa;
 
 	while ((sa = TAILQ_FIRST(&t->sas)) != NULL)
-		sadb_remove(sa, NULL, NULL, "its interface is removed");
+		sadb_end(sa, NULL, "its interface is removed");
+	event_del(t->delay);
 	TAILQ_REMOVE(&tunnels, t, entry);
 	engine_command(DATA_IF_REMOVE, t->hot, NULL);
 }
@@ -48,6 +61,7 @@ void
 tunnel_gone(struct tunnel *t)
 {
 	close(t->hot->fd);
+	event_free(t->delay);
 	free(t->hot);
 	free(t);
 }
@@ -88,17 +102,30 @@ tunnel_change(struct tunnel *t, const struct iface_conf *conf, int forced)
 {
 	t->conf = *conf;
 	t->forced = forced;
+	atomic_store(&t->hot->tell_nosa, conf->acquire);
 	tunnel_update(t);
 }
 
-/* The newest that works, as sec(4) chooses. */
+struct sa *
+tunnel_newest(struct tunnel *t, enum sa_dir dir)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &t->sas, entry)
+		if (sa->req.dir == dir && sa->state != SA_DRAINING)
+			return sa;
+	return NULL;
+}
+
+/* The newest that can send now. */
 static struct sa *
 newest_out(struct tunnel *t)
 {
 	struct sa *sa;
 
 	TAILQ_FOREACH(sa, &t->sas, entry)
-		if (sa->req.dir == SA_OUT && sa->state != SA_WAITING)
+		if (sa->req.dir == SA_OUT && sa->state != SA_WAITING &&
+		    sa->state != SA_DRAINING)
 			return sa;
 	return NULL;
 }
@@ -124,22 +151,124 @@ set_carrier(struct tunnel *t, int up)
 	engine_to_parent(MSG_CARRIER, 0, &m, sizeof(m));
 }
 
+/* Send by this one (NULL: drop) from now on. */
+static void
+set_out(struct tunnel *t, struct sa *sa)
+{
+	const struct sa *in = tunnel_newest(t, SA_IN);
+	struct sa *was = t->out;
+
+	event_del(t->delay);
+	t->out = sa;
+	t->in_then = in != NULL ? in->id : 0;
+	engine_command(DATA_OUT_SET, t->hot, sa != NULL ? sa->hot : NULL);
+	if (sa != NULL) {
+		sa->state = SA_ACTIVE;
+		t->lost[0] = '\0';
+	}
+	if (was == NULL)
+		return;
+	if (was->state == SA_ACTIVE)
+		was->state = SA_STANDBY;
+	else	/* it was only waiting for this */
+		sadb_remove(was, NULL, NULL, "deleted, and replaced");
+}
+
+static void
+switch_out(struct tunnel *t, const char *why)
+{
+	struct sa *sa = newest_out(t);
+
+	if (sa == t->out)
+		return;
+	log_debug("%s: sends with spi 0x%08x: %s", t->conf.name,
+	    sa != NULL ? sa->req.spi : 0, why);
+	set_out(t, sa);
+}
+
+static void
+delay_over(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	switch_out(arg, "the delay is over");
+}
+
+void
+tunnel_heard(struct tunnel *t, const struct sa *sa)
+{
+	if (sa->id > t->in_then)
+		switch_out(t, "the peer has switched");
+}
+
 void
 tunnel_update(struct tunnel *t)
 {
 	struct sa *sa = newest_out(t);
 
 	if (sa != t->out) {
-		if (t->out != NULL)
-			t->out->state = SA_STANDBY;
-		if (sa != NULL)
-			sa->state = SA_ACTIVE;
-		t->out = sa;
-		engine_command(DATA_OUT_SET, t->hot,
-		    sa != NULL ? sa->hot : NULL);
+		if (t->out == NULL || t->out->state == SA_DRAINING ||
+		    t->conf.switch_delay == 0)
+			switch_out(t, "nothing speaks for the other");
+		else if (!event_pending(t->delay, EV_TIMEOUT, NULL))
+			engine_timer_start(t->delay,
+			    t->conf.switch_delay * 1000);
 	}
 	set_carrier(t, t->conf.link == LINK_ADMIN || t->forced ||
-	    (t->nin > 0 && t->out != NULL));
+	    t->conf.acquire || (t->nin > 0 && t->out != NULL));
+}
+
+void
+tunnel_without(struct tunnel *t, struct sa *sa, const char *reason)
+{
+	if (sa == t->out) {
+		t->out = NULL;
+		set_out(t, newest_out(t));
+		if (t->out == NULL)
+			strlcpy(t->lost, reason, sizeof(t->lost));
+	}
+	tunnel_update(t);
+}
+
+/* --- acquire --- */
+
+/* The event stays pending, and so the worker silent, until the tick. */
+void
+tunnel_nosa(struct tunnel *t)
+{
+	static struct log_limit limit;
+	struct msg_acquire m;
+
+	t->acquired_ms = engine_ms();
+	if (!t->conf.acquire)
+		return;
+	if (t->conf.local.af == 0 || t->conf.peer.af == 0) {
+		if (log_allowed(&limit))
+			log_warnx("%s: acquire needs local and peer addresses "
+			    "to ask for SAs between", t->conf.name);
+		return;
+	}
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.iface, t->conf.name, sizeof(m.iface));
+	m.src = t->conf.local;
+	m.dst = t->conf.peer;
+	/* small, and not 0: PF_KEY has 32 bits for it */
+	m.id = (uint32_t)(t->id & 0x7fffffff) + 1;
+	engine_tell(MSG_ACQUIRE, &m, sizeof(m));
+}
+
+void
+tunnel_tick(void)
+{
+	int64_t now = engine_ms();
+	struct tunnel *t;
+
+	TAILQ_FOREACH(t, &tunnels, entry)
+		if (atomic_load(&t->hot->ev_nosa.pending) &&
+		    t->acquired_ms != 0 && now - t->acquired_ms >= ACQUIRE_MS) {
+			t->acquired_ms = 0;
+			atomic_store(&t->hot->ev_nosa.pending, 0);
+		}
 }
 
 const struct tunnels *

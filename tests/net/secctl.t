@@ -140,7 +140,9 @@ def sas(a, d):
     same(d.iface()["spi_out"], "0x00001001", "show -j: the outbound SA")
     quiet(d, "add sa sec0 out spi 0x1003 src %s dst %s enc aes-192-gcm key "
         "file %s" % (A, B, files[2]))
-    same(d.iface()["spi_out"], "0x00001003", "a newer one takes over")
+    same(d.sa("out", 0x1003)["state"], "standby", "a newer one stands by")
+    lib.until(lambda: d.iface()["spi_out"] == "0x00001003", "the newer one to "
+        "take over, after the delay")
     same(d.sa("out", 0x1001)["state"], "standby", "the older one stands by")
     quiet(d, "remove sa spi 0x1003 dst %s" % B)
     same(d.iface()["spi_out"], "0x00001001", "removed: the older one is back")
