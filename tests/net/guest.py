@@ -18,9 +18,11 @@ SYS_FINIT_MODULE = 313		# x86-64, the one machine of Debian's UML
 RB_POWER_OFF = 0x4321fedc
 
 # The guest's kernel cannot load modules by itself.  seqiv's random salt needs a
-# generator; rfc4106 is made of ctr and ghash.
+# generator; rfc4106 is made of ctr and ghash, HMAC beside CBC of authenc, with
+# ESN of authencesn.
 MODULES = ("ipv6", "xfrm_user", "hmac", "sha512_generic", "drbg", "ctr",
-    "ghash-generic", "gcm", "seqiv", "echainiv", "esp4", "esp6")
+    "ghash-generic", "gcm", "seqiv", "echainiv", "cbc", "authenc", "authencesn",
+    "chacha_generic", "poly1305_generic", "chacha20poly1305", "esp4", "esp6")
 
 
 def mount(what, where, kind):

@@ -12,6 +12,32 @@ import subprocess
 import lib
 
 TAP = "tap0"
+MACS = {"hmac-sha1": ("sha1", 96), "hmac-sha2-256": ("sha256", 128),
+    "hmac-sha2-384": ("sha384", 192), "hmac-sha2-512": ("sha512", 256)}
+# UDP_ENCAP is 100, UDP_ENCAP_ESPINUDP 2
+UDP_SOCKETS = """
+import socket, time
+keep = []
+for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.setsockopt(socket.IPPROTO_UDP, 100, 2)
+    s.bind((address, 4500))
+    keep.append(s)
+time.sleep(100000)
+"""
+
+
+def transforms(suite, key):
+    """ip-xfrm's words for a suite (enc, auth or None) of secd's."""
+    enc, auth = suite
+    if auth is not None:
+        n = int(enc.split("-")[1]) // 8
+        return "enc 'cbc(aes)' 0x%s auth-trunc 'hmac(%s)' 0x%s %d" % (
+            key[:n].hex(), MACS[auth][0], key[n:].hex(), MACS[auth][1])
+    return "aead '%s' 0x%s 128" % ("rfc7539esp(chacha20,poly1305)"
+        if enc.startswith("chacha") else "rfc4106(gcm(aes))", key.hex())
 
 
 class Guest:
@@ -58,9 +84,10 @@ class Guest:
             raise lib.Failure("the guest does not answer")
         return line
 
-    def sh(self, command, check=True, timeout=lib.TIMEOUT):
+    def sh(self, command, check=True, timeout=lib.TIMEOUT, quiet=False):
         """Run a shell command in the guest; what it printed."""
-        lib.diag("guest$ " + command)
+        if not quiet:
+            lib.diag("guest$ " + command)
         os.write(self.to, json.dumps(command).encode() + b"\n")
         rc, out = json.loads(self._line(timeout))
         if check and rc != 0:
@@ -75,6 +102,45 @@ class Guest:
             if int(n):
                 found[name] = int(n)
         return found
+
+    def tunnel(self, n, ends, suite, keys, esn=False, last=0, udp=False):
+        """The kernel's half of tunnel n between the outer addresses ends
+        (host, guest): SA 0x1000 + n towards the guest, 0x2000 + n back, with
+        keys as key files have them; inner addresses 10.9.n.2, fd09:n::2."""
+        host, there = ends
+        more = "replay-window %d flag af-unspec" % (128 if esn else 64)
+        if esn:
+            more += " esn"
+        if last:
+            more += " replay-seq-hi {0} replay-seq {1} replay-oseq-hi {0} " \
+                "replay-oseq {1}".format(last >> 32, last & 0xffffffff)
+        if udp:
+            more += " encap espinudp 4500 4500 0.0.0.0"
+        script = []
+        for src, dst, spi, key in ((host, there, 0x1000 + n, keys[0]),
+                (there, host, 0x2000 + n, keys[1])):
+            script.append("xfrm state add src %s dst %s proto esp spi %#x "
+                "reqid %d mode tunnel %s %s" % (src, dst, spi, n + 1,
+                transforms(suite, key), more))
+        for near, far in (("10.9.%d.2/32" % n, "10.9.%d.1/32" % n),
+                ("fd09:%d::2/128" % n, "fd09:%d::1/128" % n)):
+            for d, src, dst, tmpl in (("out", near, far, (there, host)),
+                    ("in", far, near, (host, there))):
+                script.append("xfrm policy add src %s dst %s dir %s tmpl "
+                    "src %s dst %s proto esp reqid %d mode tunnel" % (src, dst,
+                    d, *tmpl, n + 1))
+            script.append("addr add %s dev lo" % near)
+            script.append("route add %s dev vec0 src %s mtu 1280" % (far,
+                near.split("/")[0]))
+        # one process, since those of a user-mode kernel are slow to start
+        self.sh("\n".join(["ip -batch - <<'END'"] + script + ["END"]),
+            quiet=True)
+
+    def receive_udp(self):
+        """The kernel takes ESP in UDP only by a socket that says so."""
+        self.sh("setsid python3 -c '" + UDP_SOCKETS + "' >/dev/null 2>&1 &")
+        lib.until(lambda: self.sh("cat /proc/net/udp /proc/net/udp6",
+            quiet=True).count(":1194 ") >= 2, "the guest's UDP sockets")
 
     def stop(self):
         if self.process is None:

@@ -18,6 +18,7 @@ import struct
 import daemon
 import esp
 import lib
+import peer
 import uml
 from lib import ok, same
 
@@ -32,32 +33,13 @@ CASES = (
     (4, 4, 128, True, 2 ** 32 - 4),
     (5, 6, 256, True, 2 ** 32 - 4),
 )
-
-
-def guest_tunnel(guest, case, to_guest, to_host):
-    """The kernel's half of a case, with one SA each way."""
-    n, outer, _bits, is_esn, last = case
-    host, there = OUTER[outer]
-    window = "replay-window %d flag af-unspec" % (128 if is_esn else 64)
-    if is_esn:
-        window += " esn"
-    if last:
-        window += " replay-seq-hi {0} replay-seq {1} replay-oseq-hi {0} " \
-            "replay-oseq {1}".format(last >> 32, last & 0xffffffff)
-    for src, dst, spi, key in ((host, there, 0x1000 + n, to_guest),
-            (there, host, 0x2000 + n, to_host)):
-        guest.sh("ip xfrm state add src %s dst %s proto esp spi %#x reqid %d "
-            "mode tunnel aead 'rfc4106(gcm(aes))' 0x%s 128 %s" % (src, dst,
-            spi, n + 1, key.hex(), window))
-    for near, far in (("10.9.%d.2/32" % n, "10.9.%d.1/32" % n),
-            ("fd09:%d::2/128" % n, "fd09:%d::1/128" % n)):
-        for d, src, dst, tmpl in (("out", near, far, (there, host)),
-                ("in", far, near, (host, there))):
-            guest.sh("ip xfrm policy add src %s dst %s dir %s tmpl src %s "
-                "dst %s proto esp reqid %d mode tunnel" % (src, dst, d,
-                *tmpl, n + 1))
-        guest.sh("ip addr add %s dev lo && ip route add %s dev vec0 src %s "
-            "mtu 1280" % (near, far, near.split("/")[0]))
+# suite, ESN, in UDP; N goes on, outer versions alternate
+SUITES = [(s, esn, False) for s in peer.SUITES if "gcm" not in s[0]
+    for esn in (False, True)]
+SUITES += [(("aes-256", "hmac-sha2-256"), False, True),
+    (("aes-128", "hmac-sha1"), True, True), (("aes-256-gcm", None), True, True)]
+SUITES = [(len(CASES) + i, (4, 6)[(i // 2 + i) % 2]) + s
+    for i, s in enumerate(SUITES)]
 
 
 def guest_packets(guest, n):
@@ -105,6 +87,19 @@ def check_case(a, d, guest, case, wire):
     ok(True, "%s: the kernel refuses a replayed packet" % name)
 
 
+def quick_case(a, d, guest, case):
+    """One echo request from each side."""
+    n, outer, suite, is_esn, udp = case
+    name = "IPv%d outside, %s%s%s" % (outer, peer.words(suite),
+        ", ESN" if is_esn else "", ", UDP" if udp else "")
+    here, there = ("10.9.%d.%d" % (n, i) for i in (1, 2))
+    answers = lib.ping(a, here, there), guest.sh("ping -n -q -c 1 -W 3 -I "
+        "%s %s" % (there, here), check=False).count(" 1 received")
+    sas = d.sas("sec%d" % n)
+    same((answers, [sas[way, spi + n]["packets"] for way, spi in (
+        ("out", 0x1000), ("in", 0x2000))]), ((1, 1), [2, 2]), name)
+
+
 def replay_to_guest(a, wire, outer, n):
     """Send the guest the last packet of this SA once more."""
     lib.until(lambda: last_esp(wire, 0x1000 + n), "a packet to replay")
@@ -135,6 +130,22 @@ def replay_from_guest(a, d, wire):
         "the kernel's, by name")
 
 
+def conf(n, outer, _suite, _esn, _last, udp):
+    return "interface sec%d { local %s peer %s\n inet 10.9.%d.1/30 " \
+        "10.9.%d.2; inet6 fd09:%d::1/126 fd09:%d::2\n%s }\n" % (n,
+        *OUTER[outer], n, n, n, n, "encap udp" if udp else "")
+
+
+def add_tunnel(d, guest, n, outer, suite, is_esn, last, udp):
+    keys = [peer.new_key(suite) for _ in (0, 1)]
+    guest.tunnel(n, OUTER[outer], suite, keys, is_esn, last, udp)
+    extra = ("esn " if is_esn else "") + "seq %d" % last
+    for way, spi, ends, key in (("out", 0x1000 + n, OUTER[outer], keys[0]),
+            ("in", 0x2000 + n, OUTER[outer][::-1], keys[1])):
+        d.must("add sa " + daemon.sa_words("sec%d" % n, way, spi, *ends,
+            peer.words(suite), daemon.key_file("key", key), extra))
+
+
 def main():
     a = lib.Ns("a")
     guest = uml.Guest(a)
@@ -145,24 +156,19 @@ def main():
         OUTER[6][1]))
     same(lib.ping(a, OUTER[4][0], OUTER[4][1], 1), 1, "the guest is there")
     same(lib.ping(a, OUTER[6][0], OUTER[6][1], 1), 1, "by IPv6 too")
-    d = daemon.Secd(a, "".join("interface sec%d { local %s peer %s\n inet "
-        "10.9.%d.1/30 10.9.%d.2; inet6 fd09:%d::1/126 fd09:%d::2 }\n" % (
-        c[0], *OUTER[c[1]], c[0], c[0], c[0], c[0]) for c in CASES)).start()
-    for case in CASES:
-        n, outer, bits, is_esn, last = case
-        keys = esp.new_key(bits), esp.new_key(bits)
-        guest_tunnel(guest, case, *keys)
-        extra = ("esn " if is_esn else "") + "seq %d" % last
-        d.must("add sa " + daemon.sa_words("sec%d" % n, "out", 0x1000 + n,
-            *OUTER[outer], "aes-%d-gcm" % bits,
-            daemon.key_file("out%d" % n, keys[0]), extra))
-        d.must("add sa " + daemon.sa_words("sec%d" % n, "in", 0x2000 + n,
-            *OUTER[outer][::-1], "aes-%d-gcm" % bits,
-            daemon.key_file("in%d" % n, keys[1]), extra))
+    guest.receive_udp()
+    all_cases = [(n, outer, ("aes-%d-gcm" % bits, None), is_esn, last, False)
+        for n, outer, bits, is_esn, last in CASES]
+    all_cases += [c[:4] + (0, c[4]) for c in SUITES]
+    d = daemon.Secd(a, "".join(conf(*c) for c in all_cases)).start()
+    for case in all_cases:
+        add_tunnel(d, guest, *case)
     wire = lib.Capture(a, uml.TAP)
     for case in CASES:
         check_case(a, d, guest, case, wire)
     replay_from_guest(a, d, wire)
+    for case in SUITES:
+        quick_case(a, d, guest, case)
     same(guest.xfrm_stat(), {"XfrmInStateSeqError": len(CASES)},
         "the kernel has no other complaint")
 
