@@ -45,6 +45,12 @@ test	python3			network tests
 test	python3-scapy		an independent ESP peer
 test	python3-cryptography	raw AES-GCM for crafted packets
 test	python3-cryptography-vectors	NIST's GCM vectors
+test	openiked		the IKE daemon that secd is made for
+test	strongswan-charon	an IKE daemon with an ESP of its own
+test	strongswan-swanctl	its control
+test	libcharon-extra-plugins	its ESP in userspace, kernel-libipsec
+test	libstrongswan-standard-plugins	its AES and SHA-2
+test	nftables		a NAT between two gateways
 test	user-mode-linux		a Linux kernel's own ESP as peer
 test	clang			fuzzers
 test	libclang-rt-14-dev	libFuzzer and sanitizers for clang
