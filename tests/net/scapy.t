@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Scapy's IPsec layer as the peer: it opens what secd sealed and secd opens what
-# it sealed, IPv4 and IPv6 inside IPv4 and IPv6, with each key size; then
+# it sealed, IPv4 and IPv6 inside IPv4 and IPv6, with each suite; then
 # packets with TFC padding of scapy's making.
 #
 #        namespace a                              namespace b
@@ -32,10 +32,18 @@ from scapy.packet import Raw
 OUTER = (("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2"))
 INNER = ((("10.9.0.1", "10.9.0.2"), ("fd09::1", "fd09::2")),
     (("10.9.1.1", "10.9.1.2"), ("fd09:1::1", "fd09:1::2")))
-# our name of it, scapy's, bits of the key
-SUITES = (("aes-128-gcm", "AES-GCM", 128), ("aes-192-gcm", "AES-GCM", 192),
-    ("aes-256-gcm", "AES-GCM", 256),
-    ("chacha20-poly1305", "CHACHA20-POLY1305", 256))
+# our name of it, scapy's, octets of the cipher key with its salt
+AEADS = (("aes-128-gcm", "AES-GCM", 20), ("aes-192-gcm", "AES-GCM", 28),
+    ("aes-256-gcm", "AES-GCM", 36),
+    ("chacha20-poly1305", "CHACHA20-POLY1305", 36))
+CIPHERS = (("aes-128", "AES-CBC", 16), ("aes-192", "AES-CBC", 24),
+    ("aes-256", "AES-CBC", 32))
+AUTHS = (("hmac-sha1", "HMAC-SHA1-96", 20),
+    ("hmac-sha2-256", "SHA2-256-128", 32),
+    ("hmac-sha2-384", "SHA2-384-192", 48),
+    ("hmac-sha2-512", "SHA2-512-256", 64))
+SUITES = tuple((*c, "", None, 0) for c in AEADS) + tuple((*c, *a)
+    for c in CIPHERS for a in AUTHS)
 SPORT, DPORT = 4711, 4712
 
 
@@ -43,10 +51,11 @@ def header(src, dst):
     return IPv6(src=src, dst=dst) if ":" in src else IP(src=src, dst=dst)
 
 
-def association(n, spi, algo, key, towards_a):
+def association(n, spi, algo, key, auth, authkey, towards_a):
     src, dst = OUTER[n][::-1] if towards_a else OUTER[n]
     return SecurityAssociation(ESP, spi=spi, crypt_algo=algo,
-        crypt_key=key, tunnel_header=header(src, dst))
+        crypt_key=key, auth_algo=auth, auth_key=authkey,
+        tunnel_header=header(src, dst))
 
 
 def esp_octets(packet):
@@ -95,25 +104,60 @@ def to_secd(a, peer, n, sa, name, tfc=b""):
         rx.close()
 
 
+def conf(*sas):
+    """Both interfaces, the first one with these SAs."""
+    return "".join("interface sec%d { local %s peer %s; inet %s/24; inet6 "
+        "%s/64\n%s}\n" % (n, *OUTER[n], INNER[n][0][0], INNER[n][1][0],
+        "" if n else "".join("sa %s\n" % words for words in sas))
+        for n in (0, 1))
+
+
+def configured(d, a, peer):
+    """The same from secd.conf, where the engine takes the file apart."""
+    suite = "aes-256 auth hmac-sha2-256"
+    d.must("flush sa")
+    there, here = os.urandom(64), os.urandom(64)
+    sas = [daemon.sa_words("", way, 0x2000, *to, suite, '"%s"' %
+        daemon.key_file(way, key)) for way, to, key in (("out", OUTER[0],
+        there), ("in", OUTER[0][::-1], here))]
+    d.configure(conf(*sas))
+    same("reloaded" in d.hup(), True, "secd.conf with two keys in a file")
+    name = "secd.conf, " + suite
+    from_secd(a, peer, 0, association(0, 0x2000, "AES-CBC", there[:32],
+        "SHA2-256-128", there[32:], False), name)
+    to_secd(a, peer, 0, association(0, 0x2000, "AES-CBC", here[:32],
+        "SHA2-256-128", here[32:], True), name)
+    daemon.key_file("out", there[:36])
+    d.configure(conf(*(s.replace("0x2000", "0x2001") for s in sas)))
+    log = d.hup("36 octets")
+    same("key file has 36 octets, %s takes 64 octets: 32 of cipher key and 32 "
+        "of authentication key" % suite.replace(" auth", "") in log, True,
+        "secd.conf: half of the keys is refused by its length")
+
+
 def main():
     a, b = lib.Ns("a"), lib.Ns("b")
     lib.link(a, b, v4=OUTER[0], v6=OUTER[1])
-    d = daemon.Secd(a, "".join("interface sec%d { local %s peer %s; inet "
-        "%s/24; inet6 %s/64 }\n" % (n, *OUTER[n], INNER[n][0][0],
-        INNER[n][1][0]) for n in (0, 1))).start()
+    d = daemon.Secd(a, conf()).start()
+    peers = []
     for n in (0, 1):
         peer = esp.RawPeer(b, *OUTER[n][::-1])
-        for i, (suite, algo, bits) in enumerate(SUITES):
-            name = "IPv%d outside, %s" % (6 if n else 4, suite)
-            spi = 0x1000 + 16 * n + i
-            there, here = esp.new_key(bits), esp.new_key(bits)
-            for way, to, key in (("out", OUTER[n], there),
+        peers.append(peer)
+        for i, (suite, algo, octets, auth, mac, macoctets) in \
+                enumerate(SUITES):
+            words = suite + (" auth " + auth if auth else "")
+            name = "IPv%d outside, %s" % (6 if n else 4, words)
+            spi = 0x1000 + 32 * n + i
+            # one file for both keys: the cipher's, then the other
+            there, here = ((os.urandom(octets), os.urandom(macoctets))
+                for _ in "ab")
+            for way, to, keys in (("out", OUTER[n], there),
                     ("in", OUTER[n][::-1], here)):
                 d.must("add sa " + daemon.sa_words("sec%d" % n, way, spi, *to,
-                    suite, daemon.key_file("key", key)))
-            from_secd(a, peer, n, association(n, spi, algo, there, False),
-                name)
-            sa = association(n, spi, algo, here, True)
+                    words, daemon.key_file("key", b"".join(keys))))
+            from_secd(a, peer, n, association(n, spi, algo, there[0], mac,
+                there[1], False), name)
+            sa = association(n, spi, algo, here[0], mac, here[1], True)
             to_secd(a, peer, n, sa, name)
             to_secd(a, peer, n, sa, name + ", TFC padding", bytes(1000))
             rows = d.sas("sec%d" % n)
@@ -121,6 +165,7 @@ def main():
                 (2, 4), name + ": secd counted 2 and 4 packets")
             same(peer.drain(), [], name + ": no packet came unasked for")
         same(d.drops("sec%d" % n), {}, "sec%d dropped nothing" % n)
+    configured(d, a, peers[0])
     same(d.stray(), {}, "no packet went astray")
 
 
