@@ -59,7 +59,8 @@ const struct pfkey_policy *policy_find(const struct sa_owner *,
 		    const struct pfkey_policy *p);
 /*
  * For an SPDGET after an ACQUIRE: the last stored outward one between these
- * outer addresses, even if it was deleted since; NULL if there never was one.
+ * outer addresses (af 0: any), even if it was deleted since, or NULL if there
+ * never was one.
  */
 const struct pfkey_policy *policy_between(const struct sa_owner *,
 		    enum client_dialect, const struct ip_addr *src,

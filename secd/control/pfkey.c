@@ -322,27 +322,32 @@ flush_policies(struct client *c, const struct pfkey_msg *m)
 	finish(c, 0);
 }
 
-/* By the number of an ACQUIRE, or by its selectors. */
+/* By the number of an ACQUIRE, if one is remembered, or by its selectors. */
 static void
 get_policy(struct client *c, const struct pfkey_msg *m)
 {
+	static const struct ip_addr any;
+	const struct ip_addr *src = &any, *dst = &any;
 	const uint32_t id = pfkey_policy_id(m);
-	const struct pfkey_policy *found = NULL;
+	const struct pfkey_policy *found;
 	struct pfkey_policy p;
 	size_t i;
 
-	for (i = 0; id != 0 && i < REMEMBERED; i++)
-		if (acquires[i].id == id) {
-			found = policy_between(&c->owner, c->dialect,
-			    &acquires[i].src, &acquires[i].dst);
-			break;
+	if (id == 0) {
+		if (pfkey_to_policy(m, &p) != 0 ||
+		    (found = policy_find(&c->owner, &p)) == NULL) {
+			finish(c, ENOENT);
+			return;
 		}
-	if ((id == 0 || i == REMEMBERED) && (pfkey_to_policy(m, &p) != 0 ||
-	    (found = policy_find(&c->owner, &p)) == NULL)) {
-		finish(c, ENOENT);
-		return;
+	} else {
+		for (i = 0; i < REMEMBERED; i++)
+			if (acquires[i].id == id) {
+				src = &acquires[i].src;
+				dst = &acquires[i].dst;
+			}
+		/* none was ever stored: any to any, as routes have it */
+		found = policy_between(&c->owner, c->dialect, src, dst);
 	}
-	/* none was ever stored: any to any, as routes have it */
 	c->replylen = pfkey_reply_policy(m, found, c->reply);
 	finish(c, 0);
 }
@@ -483,6 +488,14 @@ send_row(struct client *c, uint32_t seq)
 	reply(c, out, pfkey_reply_sa(&c->m, &c->row, seq, out));
 }
 
+/* A client sees its owner's SAs, until it has deleted them. */
+static int
+sees(const struct client *c, const struct msg_sa_row *r)
+{
+	return (r->flags & SA_F_IKE) && r->state != SA_DRAINING &&
+	    sa_owner_equal(&c->owner, &r->owner);
+}
+
 /* A row goes out when the next one is known; the last has number 0. */
 static void
 dumped(struct client *c, const struct msg_sa_rows *rows)
@@ -492,7 +505,7 @@ dumped(struct client *c, const struct msg_sa_rows *rows)
 
 	for (i = 0; i < rows->count && i < IPC_SA_ROWS; i++) {
 		c->cursor.after = rows->rows[i].id;
-		if (rows->rows[i].state == SA_DRAINING)
+		if (!sees(c, &rows->rows[i]))
 			continue;
 		if (c->have_row)
 			send_row(c, seq);
@@ -529,6 +542,10 @@ pfkey_answer(const struct ipc_msg *im)
 		break;
 	case MSG_SA_ROW:
 		c->row = *(const struct msg_sa_row *)im->body;
+		if (!sees(c, &c->row)) {
+			finish(c, ESRCH);
+			break;
+		}
 		c->replylen = pfkey_reply_sa(&c->m, &c->row, c->m.seq,
 		    c->reply);
 		finish(c, 0);

@@ -167,6 +167,13 @@ policy_find(const struct sa_owner *o, const struct pfkey_policy *p)
 	return &s->p;
 }
 
+/* Either may be unknown. */
+static int
+matches(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return a->af == 0 || b->af == 0 || addr_equal(a, b);
+}
+
 const struct pfkey_policy *
 policy_between(const struct sa_owner *o, enum client_dialect dialect,
     const struct ip_addr *src, const struct ip_addr *dst)
@@ -178,8 +185,7 @@ policy_between(const struct sa_owner *o, enum client_dialect dialect,
 		return NULL;
 	TAILQ_FOREACH(s, &h->list, entry) {
 		if (s->p.dialect != dialect || s->p.dir != PFKEY_OUT ||
-		    (s->p.src.af != 0 && !addr_equal(&s->p.src, src)) ||
-		    (s->p.dst.af != 0 && !addr_equal(&s->p.dst, dst)))
+		    !matches(&s->p.src, src) || !matches(&s->p.dst, dst))
 			continue;
 		if (!s->deleted)
 			return &s->p;

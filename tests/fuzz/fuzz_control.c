@@ -79,7 +79,7 @@ wait_answer(void)
 		if (pfd[0].revents)
 			play(parent_fd, MSG_IFACE_CREATE, MSG_STOP_DESTROY);
 		if (pfd[1].revents)
-			play(engine_fd, MSG_SA_ADD, MSG_SHOW_DROPS);
+			play(engine_fd, MSG_SA_ADD, MSG_SA_EXPIRE);
 		if (pfd[2].revents)
 			break;
 	}

@@ -4,7 +4,8 @@
  * confinement; this file plays the parent and control.  The input is a row of
  * records: a type, a length, octets that are xored onto a valid body of that
  * type.  Each request must get exactly one answer, well formed, with its id,
- * and no answer may hold an octet of the key.
+ * and no answer may hold an octet of the key.  What the engine tells unasked
+ * (expiry, acquisition) may come between.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -31,7 +32,13 @@ static union {
 	struct msg_sa_id id;
 	struct msg_cursor cursor;
 	struct msg_name	name;
+	struct msg_sa_expire expire;
+	struct msg_getspi getspi;
+	struct msg_sa_delete delete;
+	struct sa_owner	owner;
+	struct msg_narrow narrow;
 } body;
+static uint32_t	last_spi;	/* that the engine gave out */
 
 static void *
 run(void *arg)
@@ -76,13 +83,29 @@ has_key(const uint8_t *p, size_t len)
 	return 0;
 }
 
+/* Read what control gets; 1 if it is the answer. */
+static int
+take_answer(uint32_t id)
+{
+	static uint8_t in[IPC_BODY_MAX];
+	struct ipc_hdr hdr;
+
+	require(ipc_read(control_fd, &hdr, in, sizeof(in)) == 0,
+	    "malformed answer");
+	require(!has_key(in, hdr.len), "a key in an answer");
+	if (hdr.type == MSG_EXPIRED || hdr.type == MSG_ACQUIRE)
+		return 0;
+	require(hdr.id == id, "answer to another request");
+	if (hdr.type == MSG_SPI)
+		last_spi = ((struct msg_spi *)in)->spi;
+	return 1;
+}
+
 static void
 wait_answer(uint32_t id)
 {
-	static uint8_t in[IPC_BODY_MAX];
 	struct pollfd pfd[2] = { { .fd = parent_fd, .events = POLLIN },
 	    { .fd = control_fd, .events = POLLIN } };
-	struct ipc_hdr hdr;
 	int n;
 
 	for (;;) {
@@ -92,13 +115,9 @@ wait_answer(uint32_t id)
 		require(n > 0, "no answer");
 		if (pfd[0].revents)
 			answer_parent();
-		if (pfd[1].revents)
-			break;
+		if (pfd[1].revents && take_answer(id))
+			return;
 	}
-	require(ipc_read(control_fd, &hdr, in, sizeof(in)) == 0,
-	    "malformed answer");
-	require(hdr.id == id, "answer to another request");
-	require(!has_key(in, hdr.len), "a key in an answer");
 }
 
 static void
@@ -107,7 +126,14 @@ request(enum msg_type type, size_t len)
 	static uint32_t id;
 
 	require(ipc_write(control_fd, type, ++id, &body, len) == 0, "request");
-	wait_answer(id);
+	if (type != MSG_IKE_STIRS)
+		wait_answer(id);
+}
+
+static void
+fill_owner(struct sa_owner *o)
+{
+	strcpy(o->name, "fuzz");
 }
 
 static void
@@ -115,6 +141,49 @@ fill_valid(enum msg_type type)
 {
 	memset(&body, 0, sizeof(body));
 	switch (type) {
+	case MSG_SA_UPDATE:
+		/* what GETSPI began, inwards */
+		fill_owner(&body.sa.owner);
+		body.sa.flags = SA_F_IKE;
+		strcpy(body.sa.enc, "aes-256");
+		strcpy(body.sa.auth, "hmac-sha2-256");
+		addr_parse("192.0.2.2", &body.sa.src);
+		addr_parse("192.0.2.1", &body.sa.dst);
+		body.sa.spi = last_spi;
+		body.sa.keylen = body.sa.authkeylen = 32;
+		memset(body.sa.key, KEY_OCTET, 32);
+		memset(body.sa.authkey, KEY_OCTET, 32);
+		break;
+	case MSG_SA_GETSPI:
+		fill_owner(&body.getspi.owner);
+		addr_parse("192.0.2.2", &body.getspi.src);
+		addr_parse("192.0.2.1", &body.getspi.dst);
+		body.getspi.min = 0x100;
+		body.getspi.max = UINT32_MAX;
+		break;
+	case MSG_SA_DELETE:
+		fill_owner(&body.delete.owner);
+		addr_parse("192.0.2.2", &body.delete.src);
+		addr_parse("192.0.2.1", &body.delete.dst);
+		body.delete.spi = last_spi;
+		body.delete.dir = SA_ANY_DIR;
+		break;
+	case MSG_SA_GET:
+		addr_parse("192.0.2.1", &body.id.dst);
+		body.id.spi = last_spi;
+		break;
+	case MSG_SA_EXPIRE:
+		addr_parse("192.0.2.1", &body.expire.dst);
+		body.expire.spi = last_spi;
+		break;
+	case MSG_OWNER_FLUSH:
+		fill_owner(&body.owner);
+		break;
+	case MSG_SA_NARROW:
+		fill_owner(&body.narrow.owner);
+		addr_parse("192.0.2.1", &body.narrow.src);
+		addr_parse("192.0.2.2", &body.narrow.dst);
+		break;
 	case MSG_SA_ADD:
 		strcpy(body.sa.iface, "sec0");
 		strcpy(body.sa.enc, "aes-256-gcm");
@@ -146,7 +215,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	static struct msg_conf_iface mi;
 	uint8_t in[IPC_BODY_MAX];
 	struct ipc_hdr hdr;
-	int c[2], tun[2];
+	struct msg_wire mw = { .af = AF_INET };
+	int c[2], tun[2], w[2];
 	pthread_t t;
 
 	(void)argc;
@@ -161,6 +231,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	require(ipc_read(parent_fd, &hdr, in, sizeof(in)) == 0 &&
 	    hdr.type == MSG_READY, "engine starts");
 	play_send_fd(parent_fd, MSG_CHANNEL, NULL, 0, c[1]);
+	require(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, w) == 0,
+	    "sockets");
+	play_send_fd(parent_fd, MSG_WIRE, &mw, sizeof(mw), w[0]);
 	require(ipc_write(parent_fd, MSG_CONF_BEGIN, 0, NULL, 0) == 0, "conf");
 	iface_conf_init(&mi.conf, "sec0");
 	play_send_fd(parent_fd, MSG_CONF_IFACE, &mi, sizeof(mi), tun[1]);
@@ -193,6 +266,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= len;
 	}
 	fill_valid(MSG_SA_FLUSH);
+	memset(&body, 0, sizeof(body));		/* all of them */
 	request(MSG_SA_FLUSH, lens[MSG_SA_FLUSH]);
 	return 0;
 }
