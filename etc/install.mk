@@ -11,11 +11,12 @@ SYSUSERSDIR = ${PREFIX}/lib/sysusers.d
 RCDIR	= ${SYSCONFDIR}/rc.d
 INSTALL	= install
 
-PATHS	= sed -e 's|/usr/local/sbin|${SBINDIR}|g'
+PATHS	= sed -e 's|/usr/local/sbin|${SBINDIR}|g' -e 's|/usr/local/lib|${LIBDIR}|g'
 
 INSTALL_DIRS = ${SBINDIR} ${LIBDIR} ${PKGDIR} ${INCDIR} ${EXAMPLEDIR} \
 	  ${MANDIR}/man3 ${MANDIR}/man4 ${MANDIR}/man5 ${MANDIR}/man8
-INSTALL_DIRS_Linux = ${UNITDIR} ${SYSUSERSDIR}
+INSTALL_DIRS_Linux = ${SBINDIR} ${LIBDIR}/secd ${UNITDIR} \
+	  ${UNITDIR}/openiked.service.d ${SYSUSERSDIR} ${MANDIR}/man8
 INSTALL_DIRS_OpenBSD = ${RCDIR}
 
 INSTALL_FILES = ${SBINDIR}/secd ${SBINDIR}/secctl ${LIBDIR}/libesp.a \
@@ -23,8 +24,11 @@ INSTALL_FILES = ${SBINDIR}/secd ${SBINDIR}/secctl ${LIBDIR}/libesp.a \
 	  ${EXAMPLEDIR}/secd.conf.sample ${MANDIR}/man3/esp.3 \
 	  ${MANDIR}/man4/sec.4 ${MANDIR}/man5/secd.conf.5 \
 	  ${MANDIR}/man8/secctl.8 ${MANDIR}/man8/secd.8
-INSTALL_FILES_Linux = ${UNITDIR}/secd.service ${SYSUSERSDIR}/secd.conf
+INSTALL_FILES_Linux = ${SBINDIR}/secd-run ${LIBDIR}/secd/libsecpfkey.so \
+	  ${UNITDIR}/secd.service ${UNITDIR}/openiked.service.d/secd.conf \
+	  ${SYSUSERSDIR}/secd.conf ${MANDIR}/man8/secd-run.8
 INSTALL_FILES_OpenBSD = ${RCDIR}/secd
+OWN_DIRS = ${EXAMPLEDIR} ${LIBDIR}/secd ${UNITDIR}/openiked.service.d
 
 install: all install-${OS}
 	for dir in ${INSTALL_DIRS}; do \
@@ -51,10 +55,18 @@ install-Linux:
 	for dir in ${INSTALL_DIRS_Linux}; do \
 		${INSTALL} -d -m 755 "${DESTDIR}$$dir" || exit 1; \
 	done
+	${INSTALL} -m 755 shim/secd-run "${DESTDIR}${SBINDIR}/secd-run"
+	${INSTALL} -m 755 shim/libsecpfkey.so \
+	    "${DESTDIR}${LIBDIR}/secd/libsecpfkey.so"
 	${PATHS} etc/systemd/secd.service >"${DESTDIR}${UNITDIR}/secd.service"
 	chmod 644 "${DESTDIR}${UNITDIR}/secd.service"
+	${PATHS} etc/systemd/openiked.service.d/secd.conf \
+	    >"${DESTDIR}${UNITDIR}/openiked.service.d/secd.conf"
+	chmod 644 "${DESTDIR}${UNITDIR}/openiked.service.d/secd.conf"
 	${INSTALL} -m 644 etc/sysusers.d/secd.conf \
 	    "${DESTDIR}${SYSUSERSDIR}/secd.conf"
+	${INSTALL} -m 644 man/secd-run.8 \
+	    "${DESTDIR}${MANDIR}/man8/secd-run.8"
 
 install-OpenBSD:
 	for dir in ${INSTALL_DIRS_OpenBSD}; do \
@@ -64,7 +76,8 @@ install-OpenBSD:
 	chmod 755 "${DESTDIR}${RCDIR}/secd"
 
 # Under a DESTDIR directories that are left empty go too; on the running system
-# only our own, since others may count on the rest.
+# only our own, since others may count on the rest.  One in which others have
+# put something stays.
 uninstall:
 	for file in ${INSTALL_FILES} ${INSTALL_FILES_${OS}}; do \
 		rm -f "${DESTDIR}$$file" || exit 1; \
@@ -75,7 +88,9 @@ uninstall:
 			rmdir -p ".$$dir" 2>/dev/null || :; \
 		done; \
 	else \
-		rmdir "${EXAMPLEDIR}" 2>/dev/null || :; \
+		for dir in ${OWN_DIRS}; do \
+			rmdir "$$dir" 2>/dev/null || :; \
+		done; \
 	fi
 
 .PHONY: install install-Linux install-OpenBSD uninstall

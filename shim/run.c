@@ -95,45 +95,53 @@ try_secd(const char *path)
 	}
 }
 
-static int
-is_file(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	    access(path, R_OK) == 0;
-}
-
-/* The library: where the user says, beside this program, or installed. */
+/*
+ * The library: where the user says, beside this program as it was built, where
+ * both were installed together, or where it was meant to go.
+ */
 static const char *
 library(void)
 {
+	static const char *const places[] = {
+		"/" LIBRARY, "/../lib/secd/" LIBRARY
+	};
 	static char path[PATH_MAX];
+	char self[PATH_MAX / 2], near[PATH_MAX];
 	const char *given = getenv(SHIM_ENV_LIB);
-	char *slash;
 	ssize_t n;
+	size_t i;
 
 	if (given != NULL && *given != '\0') {
 		if (realpath(given, path) == NULL)
 			refuse("%s (" SHIM_ENV_LIB "): %s", given,
 			    strerror(errno));
-	} else {
-		n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-		path[n == -1 ? 0 : n] = '\0';
-		slash = strrchr(path, '/');
-		if (slash == NULL || (size_t)snprintf(slash + 1,
-		    sizeof(path) - (slash + 1 - path), LIBRARY) >=
-		    sizeof(path) - (slash + 1 - path) || !is_file(path))
-			snprintf(path, sizeof(path), "%s",
-			    LIBDIR "/secd/" LIBRARY);
+		return path;
 	}
-	if (!is_file(path))
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n == -1 ? 0 : n] = '\0';
+	if (strrchr(self, '/') != NULL)
+		*strrchr(self, '/') = '\0';
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(near, sizeof(near), "%s%s", self, places[i]);
+		if (realpath(near, path) != NULL)
+			return path;
+	}
+	return LIBDIR "/secd/" LIBRARY;
+}
+
+/* The dynamic linker only warns, and runs the daemon without it. */
+static void
+check_library(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    access(path, R_OK) == -1)
 		refuse("%s: no such library, or not to be read: install secd "
 		    "anew, or name it in " SHIM_ENV_LIB, path);
 	if (strpbrk(path, ": \t\n") != NULL)
 		refuse("%s: the dynamic linker takes no blank or colon in "
 		    "LD_PRELOAD", path);
-	return path;
 }
 
 static void
@@ -165,7 +173,7 @@ preload(const char *path)
 int
 main(int argc, char *argv[])
 {
-	const char *path = getenv(SHIM_ENV_SOCKET);
+	const char *path = getenv(SHIM_ENV_SOCKET), *lib;
 	int ch;
 
 	if (path == NULL || *path == '\0')
@@ -196,7 +204,9 @@ main(int argc, char *argv[])
 	}
 	path = absolute(path);
 	try_secd(path);
-	preload(library());
+	lib = library();
+	check_library(lib);
+	preload(lib);
 	set(SHIM_ENV_SOCKET, path);
 	execvp(argv[optind], argv + optind);
 	fprintf(stderr, "secd-run: %s: %s\n", argv[optind], strerror(errno));

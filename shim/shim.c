@@ -82,11 +82,31 @@ TAKE_OVER(ssize_t, __recvfrom_chk, int, void *, size_t, size_t, int,
 TAKE_OVER(ssize_t, recvmsg, int, struct msghdr *, int)
 
 static _Atomic int64_t	reply_by;	/* until then a reply is awaited */
+static char		client[SHIM_NAMELEN + 1];	/* NAME */
 
-/* Before there are threads.  Another constructor may come first: find_*(). */
+static void
+find_name(void)
+{
+	const char *name = getenv(SHIM_ENV_NAME);
+	size_t i;
+
+	if (name == NULL || *name == '\0')
+		name = program_invocation_short_name;
+	if (*name == '\0')
+		name = "unknown";
+	for (i = 0; i < SHIM_NAMELEN && name[i] != '\0'; i++)
+		client[i] = name[i] > ' ' && name[i] <= '~' && name[i] != '/' ?
+		    name[i] : '_';
+}
+
+/*
+ * Before there are threads, and before the daemon writes a title over its name.
+ * Another library's constructor may come first: hence find_*() everywhere.
+ */
 static void __attribute__((constructor))
 find_all(void)
 {
+	find_name();
 	find_socket();
 	find_bind();
 	find_setsockopt();
@@ -156,23 +176,14 @@ now_ms(void)
 static socklen_t
 own_name(struct sockaddr_un *sun, int count)
 {
-	const char *name = getenv(SHIM_ENV_NAME);
-	char clean[SHIM_NAMELEN + 1];
-	size_t i;
 	int n;
 
-	if (name == NULL || *name == '\0')
-		name = program_invocation_short_name;
-	if (*name == '\0')
-		name = "unknown";
-	for (i = 0; i < SHIM_NAMELEN && name[i] != '\0'; i++)
-		clean[i] = name[i] > ' ' && name[i] <= '~' && name[i] != '/' ?
-		    name[i] : '_';
-	clean[i] = '\0';
+	if (client[0] == '\0')
+		find_name();
 	memset(sun, 0, sizeof(*sun));
 	sun->sun_family = AF_UNIX;
 	n = snprintf(sun->sun_path + 1, sizeof(sun->sun_path) - 1,
-	    SHIM_OWN "%s/%d", clean, (int)getpid());
+	    SHIM_OWN "%s/%d", client, (int)getpid());
 	if (count > 1)
 		n += snprintf(sun->sun_path + 1 + n,
 		    sizeof(sun->sun_path) - 1 - n, ".%d", count);

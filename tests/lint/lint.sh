@@ -21,13 +21,13 @@ step()
 
 each_c()
 {
-	find libesp secd secctl tests -name '*.[ch]' ! -name parse.c \
+	find libesp secd secctl shim tests -name '*.[ch]' ! -name parse.c \
 	    ! -path 'tests/openbsd/*' | sort
 }
 
 product_c()
 {
-	find libesp secd secctl -name '*.c' ! -name '*_OpenBSD.c' | sort
+	find libesp secd secctl shim -name '*.c' ! -name '*_OpenBSD.c' | sort
 }
 
 # All that begins with #! and a shell's name, and what such scripts source.
@@ -57,7 +57,7 @@ format()
 headers()
 {
 	status=0
-	for file in $(find libesp secd secctl -name '*.h' | sort); do
+	for file in $(find libesp secd secctl shim -name '*.h' | sort); do
 		# shellcheck disable=SC2086 # a list
 		echo "#include \"$file\"" | ${CC:-cc} -std=gnu11 -Wall -Wextra \
 		    -I. ${CPPFLAGS-} -fsyntax-only -x c - || status=1
@@ -75,7 +75,8 @@ cpp()
 	    --suppressions-list=tests/lint/cppcheck.txt \
 	    --library=posix --include=/usr/include/bsd/sys/queue.h \
 	    --include=/usr/include/bsd/sys/tree.h -I. \
-	    -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' $(product_c)
+	    -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' -DLIBDIR='"/lib"' \
+	    -DVERSION='""' $(product_c)
 }
 
 shells()

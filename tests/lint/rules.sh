@@ -87,6 +87,10 @@ arrow secd/sys/a.c secd/log.h 'sys may not'
 arrow secctl/a.c secd/ipc.h
 arrow secctl/a.c secd/log.h 'secctl may not'
 arrow secctl/a.c secd/conf.h 'secctl may not'
+arrow shim/a.c shim/shim.h
+arrow shim/a.c secd/secd.h 'shim may not'
+arrow shim/a.c libesp/esp.h 'shim may not'
+arrow secd/a.c shim/shim.h 'parent may not'
 
 # --- calls ---
 
@@ -109,6 +113,10 @@ call libesp/seal.c 'p = calloc(1, 1)' 'calloc()'
 call libesp/open.c 'printf("x")' 'printf()'
 call libesp/open.c 'x = "free(p)"'
 call secctl/a.c 'strcpy(a, b)' 'strcpy()'
+call shim/run.c 'p = malloc(1)'
+call shim/shim.c 'p = malloc(1)' 'malloc()'
+call shim/shim.c 'pthread_mutex_lock(&m)' 'pthread_mutex_lock()'
+call shim/shim.c 'strcpy(a, b)' 'strcpy()'
 
 # --- conditionals, first lines, words for later ---
 
@@ -116,11 +124,14 @@ printf '%s\n#ifndef A_H\n#define A_H\n#endif\n' "$spdx" | breach secd/a.h
 printf '%s\n#ifdef __linux__\n#endif\n' "$spdx" | breach secd/sys/a.c
 printf '%s\n#ifdef __linux__\n#endif\n' "$spdx" |
     breach secd/a.c 'a conditional'
+printf '%s\n#ifdef __linux__\n#endif\n' "$spdx" |
+    breach shim/a.c 'a conditional'
 printf '%s\n#if 0\n#endif\n' "$spdx" | breach secd/a.h 'a conditional'
 printf 'int a;\n' | breach secd/a.c 'does not begin'
 printf '#!/bin/sh\n# SPDX-License-Identifier: ISC\n' | breach tests/a.sh
 printf '#!/bin/sh\n\necho\n' | breach tests/a.sh 'does not begin'
 printf '.Dd 1\n' | breach man/a.5 'does not begin'
+printf '[Unit]\n' | breach etc/a.service.d/b.conf 'does not begin'
 printf '%s\n/* %s: later */\n' "$spdx" TO""DO | breach secd/a.c 'left for later'
 
 # --- layout ---

@@ -19,15 +19,19 @@ cat >"$dir/want" <<END
 644 ./opt/secd/include/esp.h
 644 ./opt/secd/lib/libesp.a
 644 ./opt/secd/lib/pkgconfig/libesp.pc
+755 ./opt/secd/lib/secd/libsecpfkey.so
+644 ./opt/secd/lib/systemd/system/openiked.service.d/secd.conf
 644 ./opt/secd/lib/systemd/system/secd.service
 644 ./opt/secd/lib/sysusers.d/secd.conf
 755 ./opt/secd/sbin/secctl
 755 ./opt/secd/sbin/secd
+755 ./opt/secd/sbin/secd-run
 644 ./opt/secd/share/examples/secd/secd.conf.sample
 644 ./opt/secd/share/man/man3/esp.3
 644 ./opt/secd/share/man/man4/sec.4
 644 ./opt/secd/share/man/man5/secd.conf.5
 644 ./opt/secd/share/man/man8/secctl.8
+644 ./opt/secd/share/man/man8/secd-run.8
 644 ./opt/secd/share/man/man8/secd.8
 END
 same "$dir/want" "$dir/got" "these files, with these modes"
@@ -42,12 +46,31 @@ grep -q '^ExecStart=/opt/secd/sbin/secd ' \
     "$dest/opt/secd/lib/systemd/system/secd.service" &&
     ! grep -q /usr/local "$dest/opt/secd/lib/systemd/system/secd.service"
 ok $? "the unit names this prefix"
+grep -q '^Environment=LD_PRELOAD=/opt/secd/lib/secd/libsecpfkey.so$' \
+    "$dest/opt/secd/lib/systemd/system/openiked.service.d/secd.conf" &&
+    ! grep -rq /usr/local "$dest/opt/secd/lib/systemd"
+ok $? "openiked's drop-in names the library under this prefix"
 
 # --- what is installed works ---
 
 "$dest/opt/secd/sbin/secd" -V | grep -q '^secd [0-9]' &&
     "$dest/opt/secd/sbin/secctl" -V | grep -q '^secctl [0-9]'
 ok $? "secd -V and secctl -V"
+"$dest/opt/secd/sbin/secd-run" -V | grep -q '^secd-run [0-9]'
+ok $? "secd-run -V"
+/usr/bin/python3 - "$dir/sock" "$dest/opt/secd" >"$dir/log" 2>&1 <<'END'
+import socket, subprocess, sys
+path, prefix = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(path)
+s.listen()
+r = subprocess.run([prefix + "/sbin/secd-run", "-s", path, "sh", "-c",
+    "echo $LD_PRELOAD"], stdout=subprocess.PIPE, text=True)
+print(r.stdout)
+sys.exit(r.stdout != "%s/lib/secd/libsecpfkey.so\n" % prefix)
+END
+ok $? "secd-run finds the library that was installed with it"
+note "$dir/log"
 "$dest/opt/secd/sbin/secd" -n \
     -f "$dest/opt/secd/share/examples/secd/secd.conf.sample"
 ok $? "secd -n accepts the sample"

@@ -22,7 +22,8 @@ run_make -s install PREFIX="$dir/usr" SYSCONFDIR="$dir/etc" >"$dir/log" 2>&1
 ok $? "installed"
 note "$dir/log"
 chmod 755 "$dir"
-unit=$dir/usr/lib/systemd/system/secd.service
+system=$dir/usr/lib/systemd/system
+unit=$system/secd.service
 
 SYSTEMD_LOG_TARGET=console systemd-analyze verify --man=no "$unit" \
     >"$dir/log" 2>&1
@@ -36,6 +37,24 @@ for page in $(sed -n 's/^Documentation=//p' "$unit"); do
 	[ -f "$dir/usr/share/man/man$section/${name%(*}.$section" ]
 	ok $? "the unit's $name is installed"
 done
+
+# Debian's openiked with our drop-in: what is installed, whole and believed.
+dropin=openiked.service.d/secd.conf
+verify()
+{
+	SYSTEMD_LOG_TARGET=console SYSTEMD_UNIT_PATH=$system: \
+	    systemd-analyze verify --man=no openiked.service >"$dir/log" 2>&1
+}
+verify
+ok $? "systemd-analyze verify: openiked with $dropin"
+same /dev/null "$dir/log" "verify has no remark"
+echo 'Nonsense=yes' >>"$system/$dropin"
+verify
+grep -q "$dropin:.*Nonsense" "$dir/log"
+ok $? "verify looks at it"
+lib=$(sed -n 's/^Environment=LD_PRELOAD=//p' "$system/$dropin")
+[ "$lib" = "$dir/usr/lib/secd/libsecpfkey.so" ] && [ -f "$lib" ]
+ok $? "the library that it names is installed"
 
 systemd-analyze security --offline=yes --threshold=35 --no-pager "$unit" \
     >"$dir/log" 2>&1
