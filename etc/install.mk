@@ -7,20 +7,24 @@
 EXAMPLEDIR = ${PREFIX}/share/examples/secd
 PKGDIR	= ${LIBDIR}/pkgconfig
 UNITDIR	= ${PREFIX}/lib/systemd/system
+PFKEYDIR = ${INCDIR}/secd/net
+OBSDPFKEYDIR = ${INCDIR}/secd/openbsd/net
 SYSUSERSDIR = ${PREFIX}/lib/sysusers.d
 RCDIR	= ${SYSCONFDIR}/rc.d
 INSTALL	= install
 
 PATHS	= sed -e 's|/usr/local/sbin|${SBINDIR}|g' -e 's|/usr/local/lib|${LIBDIR}|g'
 
-INSTALL_DIRS = ${SBINDIR} ${LIBDIR} ${PKGDIR} ${INCDIR} ${EXAMPLEDIR} \
-	  ${MANDIR}/man3 ${MANDIR}/man4 ${MANDIR}/man5 ${MANDIR}/man8
+INSTALL_DIRS = ${SBINDIR} ${LIBDIR} ${PKGDIR} ${INCDIR} ${PFKEYDIR} \
+	  ${OBSDPFKEYDIR} ${EXAMPLEDIR} ${MANDIR}/man3 ${MANDIR}/man4 \
+	  ${MANDIR}/man5 ${MANDIR}/man8
 INSTALL_DIRS_Linux = ${SBINDIR} ${LIBDIR}/secd ${UNITDIR} \
 	  ${UNITDIR}/openiked.service.d ${SYSUSERSDIR} ${MANDIR}/man8
 INSTALL_DIRS_OpenBSD = ${RCDIR}
 
 INSTALL_FILES = ${SBINDIR}/secd ${SBINDIR}/secctl ${LIBDIR}/libesp.a \
-	  ${PKGDIR}/libesp.pc ${INCDIR}/esp.h \
+	  ${PKGDIR}/libesp.pc ${INCDIR}/esp.h ${PFKEYDIR}/pfkeyv2.h \
+	  ${OBSDPFKEYDIR}/pfkeyv2.h \
 	  ${EXAMPLEDIR}/secd.conf.sample ${MANDIR}/man3/esp.3 \
 	  ${MANDIR}/man4/sec.4 ${MANDIR}/man5/secd.conf.5 \
 	  ${MANDIR}/man8/secctl.8 ${MANDIR}/man8/secd.8
@@ -28,7 +32,8 @@ INSTALL_FILES_Linux = ${SBINDIR}/secd-run ${LIBDIR}/secd/libsecpfkey.so \
 	  ${UNITDIR}/secd.service ${UNITDIR}/openiked.service.d/secd.conf \
 	  ${SYSUSERSDIR}/secd.conf ${MANDIR}/man8/secd-run.8
 INSTALL_FILES_OpenBSD = ${RCDIR}/secd
-OWN_DIRS = ${EXAMPLEDIR} ${LIBDIR}/secd ${UNITDIR}/openiked.service.d
+OWN_DIRS = ${EXAMPLEDIR} ${LIBDIR}/secd ${UNITDIR}/openiked.service.d \
+	  ${PFKEYDIR} ${OBSDPFKEYDIR} ${INCDIR}/secd/openbsd ${INCDIR}/secd
 
 install: all install-${OS}
 	for dir in ${INSTALL_DIRS}; do \
@@ -42,6 +47,10 @@ install: all install-${OS}
 	    >"${DESTDIR}${PKGDIR}/libesp.pc"
 	chmod 644 "${DESTDIR}${PKGDIR}/libesp.pc"
 	${INSTALL} -m 644 libesp/esp.h "${DESTDIR}${INCDIR}/esp.h"
+	${INSTALL} -m 644 etc/include/net/pfkeyv2.h \
+	    "${DESTDIR}${PFKEYDIR}/pfkeyv2.h"
+	${INSTALL} -m 644 etc/include/openbsd/net/pfkeyv2.h \
+	    "${DESTDIR}${OBSDPFKEYDIR}/pfkeyv2.h"
 	${INSTALL} -m 644 etc/secd.conf.sample \
 	    "${DESTDIR}${EXAMPLEDIR}/secd.conf.sample"
 	${INSTALL} -m 644 man/esp.3 "${DESTDIR}${MANDIR}/man3/esp.3"

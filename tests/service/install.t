@@ -17,6 +17,8 @@ note "$dir/log"
 (cd "$dest" && find . -type f -printf '%m %p\n' | sort -k 2) >"$dir/got"
 cat >"$dir/want" <<END
 644 ./opt/secd/include/esp.h
+644 ./opt/secd/include/secd/net/pfkeyv2.h
+644 ./opt/secd/include/secd/openbsd/net/pfkeyv2.h
 644 ./opt/secd/lib/libesp.a
 644 ./opt/secd/lib/pkgconfig/libesp.pc
 755 ./opt/secd/lib/secd/libsecpfkey.so
@@ -90,6 +92,14 @@ ${CC:-cc} -I"$dest/opt/secd/include" -o "$dir/user" "$dir/user.c" \
     [ "$("$dir/user")" = bad-icv ]
 ok $? "a stranger's program builds against esp.h and libesp.a"
 note "$dir/log"
+
+for dialect in secd secd/openbsd; do
+	printf '#include <net/pfkeyv2.h>\nint unit = SADB_X_EXT_IFACE;\n' |
+	    ${CC:-cc} -I"$dest/opt/secd/include/$dialect" -Wall -Werror \
+	    -fsyntax-only -x c - >"$dir/log" 2>&1
+	ok $? "<net/pfkeyv2.h> is found in include/$dialect"
+	note "$dir/log"
+done
 
 # --- and goes again ---
 
