@@ -6,7 +6,9 @@
  * Port 4500 may be shared with an IKE daemon.  The system then picks a socket
  * by its number in the order of binding, and that changes whenever one side
  * comes or goes, without a word.  So main sends itself a datagram that must
- * come where ESP does; if it does not, the next number is tried.
+ * come where ESP does; if it does not, other numbers are tried.  With a number
+ * that nobody has, the system picks any socket, and the probe may come by luck:
+ * hence the low ones first, of which one is right unless three share the port.
  */
 #include <netinet/in.h>
 
@@ -32,6 +34,7 @@ struct outer {
 	int		 shared;	/* by sys_udp_select */
 	unsigned int	 number;	/* ours, as far as we know */
 	int		 lost;		/* no number worked, and that is said */
+	struct log_limit limit;
 };
 
 static struct outer	 outers[WIRES_MAX];
@@ -43,7 +46,8 @@ static struct {
 	struct event	*timer;
 	struct outer	*of;		/* NULL: none */
 	unsigned int	 number;	/* being tried */
-	unsigned int	 tried;		/* probes sent so far */
+	unsigned int	 numbers;	/* 1 << those tried, this one too */
+	unsigned int	 sent;		/* probes for it */
 	uint8_t		 octets[PROBE_LEN];
 	uint32_t	 todo;		/* 1 << index of those that wait */
 	int64_t		 last_ms;	/* when a round began */
@@ -106,7 +110,7 @@ send_probe(void)
 	uint64_t number;
 
 	/* a new one each time the selector was changed: none comes late */
-	if (probe.tried % TRIES == 0) {
+	if (probe.sent++ == 0) {
 		do
 			arc4random_buf(&number, sizeof(number));
 		while (number == 0);
@@ -122,7 +126,6 @@ send_probe(void)
 		memcpy(path.dst.a, &loop4, sizeof(loop4));
 	else
 		memcpy(path.dst.a, &loop6, sizeof(loop6));
-	probe.tried++;
 	if (wire_send(&path, probe.octets, sizeof(probe.octets)) == -1)
 		log_debug("probe of udp port %u (%s): %s", probe.of->port,
 		    af_name(probe.of->af), strerror(errno));
@@ -134,6 +137,16 @@ select_number(struct outer *o, unsigned int number)
 {
 	if (sys_udp_select(o->fd, number) == -1)
 		log_warn("udp port %u (%s)", o->port, af_name(o->af));
+}
+
+static void
+try_number(unsigned int number)
+{
+	probe.number = number;
+	probe.numbers |= 1U << number;
+	probe.sent = 0;
+	select_number(probe.of, number);
+	send_probe();
 }
 
 /* The next of those that wait, if any. */
@@ -150,10 +163,8 @@ probe_next(void)
 		return;
 	probe.todo &= ~(1U << i);
 	probe.of = &outers[i];
-	probe.number = probe.of->number;
-	probe.tried = 0;
-	select_number(probe.of, probe.number);
-	send_probe();
+	probe.numbers = 0;
+	try_number(probe.of->number < 2 ? probe.of->number : 0);
 }
 
 /* None worked: as it was, until something stirs. */
@@ -174,6 +185,8 @@ probe_failed(void)
 static void
 probe_timer(evutil_socket_t fd, short what, void *arg)
 {
+	unsigned int n;
+
 	(void)fd;
 	(void)what;
 	(void)arg;
@@ -182,28 +195,28 @@ probe_timer(evutil_socket_t fd, short what, void *arg)
 		probe_next();
 		return;
 	}
-	if (probe.tried == NUMBERS * TRIES) {
-		probe_failed();
+	if (probe.sent < TRIES) {
+		send_probe();
 		return;
 	}
-	if (probe.tried % TRIES == 0) {
-		probe.number = (probe.number + 1) % NUMBERS;
-		select_number(probe.of, probe.number);
-	}
-	send_probe();
+	for (n = 0; n < NUMBERS && (probe.numbers & 1U << n); n++)
+		;
+	if (n == NUMBERS)
+		probe_failed();
+	else
+		try_number(n);
 }
 
 void
 wire_probed(const struct wire *wire)
 {
-	static struct log_limit limit;
 	struct outer *o = &outers[wire - worker->wires];
 
 	atomic_store(&worker->wires[wire - worker->wires].ev_probe.pending, 0);
 	/* the answer to one that was given up */
 	if (o != probe.of || counter_get(&worker->probe) != 0)
 		return;
-	if (probe.number != o->number && log_allowed(&limit))
+	if (probe.number != o->number && log_allowed(&o->limit))
 		log_info("udp port %u (%s) is shared with an IKE daemon: ESP "
 		    "comes to secd, as number %u", o->port, af_name(o->af),
 		    probe.number);
@@ -227,19 +240,18 @@ wire_stir(int ms)
 }
 
 /*
- * What IKE's daemon should have got is as good a sign as silence.  (It is not
- * one when there is no daemon; hence the pace.)
+ * Silence alone is a weak sign.  What IKE's daemon should have got is a strong
+ * one, though not when there is no daemon.
  */
 void
 wire_tick(int udp_is_silent)
 {
 	uint64_t ike = counter_get(&worker->stray[DROP_IKE]);
 
-	if ((udp_is_silent || ike != probe.ike) &&
-	    engine_ms() - probe.last_ms >= PACE_MS) {
-		probe.ike = ike;
+	if (ike != probe.ike ||
+	    (udp_is_silent && engine_ms() - probe.last_ms >= PACE_MS))
 		wire_stir(0);
-	}
+	probe.ike = ike;
 }
 
 /* --- making and choosing --- */
