@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: ISC
 #
 # Every suite, with and without ESN, IPv4 and IPv6 outside, as raw ESP and in
-# UDP 4500, both ways, against peer.py: 128 tunnels.  secd seals what the peer
-# opens, and opens what the peer sealed; both count one packet each way.  With
-# ESN the numbers begin 2 below 2^32 and cross it.
+# UDP 4500, both ways, against peer.py: 128 tunnels, all in one secd.conf, each
+# with an interface.  secd seals what the peer opens, and opens what the peer
+# sealed; both count one packet each way.  With ESN the numbers begin 2 below
+# 2^32, and three packets each way cross it.
 #
 #        namespace a                              namespace b
-#   10.9.0.1 on sec0: IPv4, raw              peer.py, as 10.9.N.2
-#   10.9.1.1 on sec1: IPv4, UDP
-#   10.9.2.1 on sec2: IPv6, raw
-#   10.9.3.1 on sec3: IPv6, UDP
+#   10.9.N.1 on secN, N = 0 to 127           peer.py, as 10.9.N.2
 #        secd  |                                  |
 #         eth0 192.0.2.1 ------------------ 192.0.2.2 eth0
 #              2001:db8::1               2001:db8::2
@@ -25,90 +23,103 @@ import peer
 from lib import same
 
 OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
-# unit, outer version, in UDP
-PATHS = ((0, 4, False), (1, 4, True), (2, 6, False), (3, 6, True))
 PORT = 4711
+LAST = 2 ** 32 - 2		# the last number used before, with ESN
 
 
-def conf():
-    return "".join("interface sec%d { local %s peer %s; inet 10.9.%d.1/24\n"
-        "    link state admin; %s }\n" % (unit, *OUTER[version], unit,
-        "encap udp" if udp else "encap none") for unit, version, udp in PATHS)
+class Case:
+    """Tunnel n."""
 
-
-class Path:
-    """A tunnel of secd's and the peer's socket for it."""
-
-    def __init__(self, a, b, d, unit, version, udp):
-        self.a, self.d, self.unit = a, d, unit
+    def __init__(self, n, version, udp, suite, esn):
+        self.n, self.udp, self.suite, self.esn = n, udp, suite, esn
+        self.version = version
         self.ends = OUTER[version]
-        self.name = "IPv%d, %s" % (version, "UDP" if udp else "raw")
-        kind = peer.UdpPeer if udp else esp.RawPeer
-        self.wire = kind(b, *self.ends[::-1])
-        self.here, self.there = ("10.9.%d.%d" % (unit, i) for i in (1, 2))
-        self.tx = lib.udp(a, self.here)
-        self.rx = lib.udp(a, self.here, PORT)
-        self.rx.settimeout(2)
-        for s in (self.tx, self.rx):
-            lib.defer(s.close)
+        self.here, self.there = ("10.9.%d.%d" % (n, i) for i in (1, 2))
+        self.last = LAST if esn else 0
+        self.times = 3 if esn else 1
+        self.spi = 0x1000 + n
+        self.keys = [peer.new_key(suite) for _ in (0, 1)]
+        self.name = "IPv%d, %s, %s%s" % (version, "UDP" if udp else "raw",
+            peer.words(suite), ", ESN" if esn else "")
 
-    def add(self, way, spi, suite, key, esn, last):
-        ends = self.ends if way == "out" else self.ends[::-1]
-        self.d.must("add sa " + daemon.sa_words("sec%d" % self.unit, way,
-            spi, *ends, peer.words(suite), daemon.key_file("key", key),
-            ("esn " if esn else "") + "seq %d" % last))
+    def conf(self):
+        lines = ["interface sec%d {" % self.n, "local %s peer %s" % self.ends,
+            "inet %s/24" % self.here, "link state admin"]
+        if self.udp:
+            lines.append("encap udp")
+        for way, ends, key in (("out", self.ends, self.keys[0]),
+                ("in", self.ends[::-1], self.keys[1])):
+            path = daemon.key_file("%s%d" % (way, self.n), key)
+            lines.append("sa %s spi 0x%x src %s dst %s enc %s key file \"%s\""
+                "%s" % (way, self.spi, *ends, peer.words(self.suite), path,
+                " esn seq %d" % LAST if self.esn else ""))
+        return "\n".join(lines + ["}\n"])
 
-    def outward(self, sa, last):
-        """secd seals: what the peer made of it."""
+    def outward(self, sa, wire, tx, i):
+        """secd seals: is it what was sent?"""
         data = os.urandom(61)
-        self.tx.sendto(data, (self.there, PORT))
-        seq, inner = sa.open(self.wire.recv(), (last + 1) >> 32)
-        return seq == last + 1 and inner[28:] == data and \
-            inner[12:20] == socket.inet_aton(self.here) + \
-            socket.inet_aton(self.there)
+        tx.sendto(data, (self.there, PORT))
+        number = self.last + 1 + i
+        seq, inner = sa.open(wire.recv(), number >> 32)
+        return seq == number and inner[28:] == data and inner[12:20] == \
+            socket.inet_aton(self.here) + socket.inet_aton(self.there)
 
-    def inward(self, sa):
+    def inward(self, sa, wire, rx):
         data = os.urandom(67)
-        self.wire.send(sa.seal(esp.udp_packet(self.there, PORT, self.here,
-            PORT, data)))
+        wire.send(sa.seal(esp.udp_packet(self.there, PORT, self.here, PORT,
+            data)))
         try:
-            return self.rx.recv(65535) == data
+            return rx.recv(65535) == data
         except socket.timeout:
             return False
 
-    def case(self, n, suite, esn):
-        name = "%s, %s%s" % (self.name, peer.words(suite),
-            ", ESN" if esn else "")
-        spi, last = 0x1000 + n, 2 ** 32 - 2 if esn else 0
-        keys = [peer.new_key(suite) for _ in (0, 1)]
-        self.add("out", spi, suite, keys[0], esn, last)
-        self.add("in", spi, suite, keys[1], esn, last)
-        out, into = (peer.Sa(spi, suite, k, esn, last) for k in keys)
-        times = 3 if esn else 1		# 2^32 - 1, 2^32, 2^32 + 1
-        got = []
-        for i in range(times):
-            got.append(self.outward(out, last + i))
-            got.append(self.inward(into))
-        rows = self.d.sas("sec%d" % self.unit)
-        counts = [rows[way, spi]["packets"] for way in ("out", "in")]
-        same((got, counts, self.wire.drain()), ([True] * 2 * times,
-            [times] * 2, []), name)
-        self.d.must("flush sa sec%d" % self.unit)
+    def run(self, a, wire):
+        """What failed, by direction and number."""
+        out, into = (peer.Sa(self.spi, self.suite, k, self.esn, self.last)
+            for k in self.keys)
+        bad = []
+        with lib.udp(a, self.here, PORT) as s:
+            s.settimeout(2)
+            for i in range(self.times):
+                try:
+                    if not self.outward(out, wire, s, i):
+                        bad.append("out %d: other octets" % i)
+                except Exception as e:	# each way a packet can be wrong
+                    bad.append("out %d: %r" % (i, e))
+                if not self.inward(into, wire, s):
+                    bad.append("in %d: nothing came" % i)
+        return bad
+
+
+def all_cases():
+    n = 0
+    for version in (4, 6):
+        for udp in (False, True):
+            for suite in peer.SUITES:
+                for esn in (False, True):
+                    yield Case(n, version, udp, suite, esn)
+                    n += 1
 
 
 def main():
     a, b = lib.Ns("a"), lib.Ns("b")
     lib.link(a, b, v4=OUTER[4], v6=OUTER[6])
-    d = daemon.Secd(a, conf()).start()
-    paths = [Path(a, b, d, *p) for p in PATHS]
-    for path in paths:
-        n = 0
-        for suite in peer.SUITES:
-            for esn in (False, True):
-                path.case(n, suite, esn)
-                n += 1
-        same(d.drops("sec%d" % path.unit), {}, path.name +
-            ": nothing dropped")
+    cases = list(all_cases())
+    d = daemon.Secd(a, "".join(c.conf() for c in cases)).start()
+    wires = {(version, udp): (peer.UdpPeer if udp else esp.RawPeer)(b,
+        *OUTER[version][::-1]) for version in (4, 6) for udp in (False, True)}
+    for n in (0, len(cases) - 1):
+        daemon.settle(a, "sec%d" % n)
+    results = [c.run(a, wires[c.version, c.udp]) for c in cases]
+    rows = d.sas()
+    for c, bad in zip(cases, results):
+        counts = [rows[way, c.spi]["packets"] for way in ("out", "in")]
+        same((bad, counts), ([], [c.times] * 2), c.name)
+    for path, wire in wires.items():
+        same(wire.drain(), [], "no packet came unasked for: IPv%d, UDP %s" %
+            path)
+    same({k: daemon.nonzero(r["drops"]) for k, r in rows.items()
+        if daemon.nonzero(r["drops"])}, {}, "nothing dropped")
     same(d.stray(), {}, "no packet went astray")
 
 
