@@ -206,7 +206,8 @@ tunnel_update(struct tunnel *t)
 {
 	struct sa *sa = newest_out(t);
 
-	if (sa != t->out) {
+	/* a draining one goes on until there is another */
+	if (sa != NULL && sa != t->out) {
 		if (t->out == NULL || t->out->state == SA_DRAINING ||
 		    t->conf.switch_delay == 0)
 			switch_out(t, "nothing speaks for the other");

@@ -267,7 +267,8 @@ def main():
     a.run("ip addr add %s/24 dev eth0" % OTHER[0])
     a.run("ip addr add %s/64 dev eth0 nodad" % OTHER[1])
     d = daemon.Secd(a, "".join("interface sec%d { local %s peer %s; link state "
-        "admin; replay %d; inet %s/24; inet6 %s/64 }\n" % (n, *OUTER[n], WINDOW,
+        "admin; switch at-once; replay %d; inet %s/24; inet6 %s/64 }\n" % (n,
+        *OUTER[n], WINDOW,
         INNER[n][0][0], INNER[n][1][0]) for n in (0, 1))).start()
     for n in (0, 1):
         t = Tunnel(a, b, d, n)
