@@ -179,10 +179,11 @@ switch_out(struct tunnel *t, const char *why)
 {
 	struct sa *sa = newest_out(t);
 
-	if (sa == t->out)
+	/* one that is there goes on until there is another */
+	if (sa == NULL || sa == t->out)
 		return;
-	log_debug("%s: sends with spi 0x%08x: %s", t->conf.name,
-	    sa != NULL ? sa->req.spi : 0, why);
+	log_debug("%s: sends with spi 0x%08x: %s", t->conf.name, sa->req.spi,
+	    why);
 	set_out(t, sa);
 }
 
@@ -206,8 +207,7 @@ tunnel_update(struct tunnel *t)
 {
 	struct sa *sa = newest_out(t);
 
-	/* a draining one goes on until there is another */
-	if (sa != NULL && sa != t->out) {
+	if (sa != t->out) {
 		if (t->out == NULL || t->out->state == SA_DRAINING ||
 		    t->conf.switch_delay == 0)
 			switch_out(t, "nothing speaks for the other");
