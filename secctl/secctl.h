@@ -146,7 +146,7 @@ enum ctl_exit	 show_sas(struct ctl *, const char *name);
 enum ctl_exit	 show_clients(struct ctl *);
 enum ctl_exit	 show_drops(struct ctl *);
 enum ctl_exit	 show_process(struct ctl *);
-/* Why a device that is up has no carrier, until next asked; NULL when it has. */
+/* Why a device that is up has no carrier, until asked again; or NULL. */
 const char	*show_reason(const struct msg_iface_row *,
 		    const struct msg_device *);
 /*
