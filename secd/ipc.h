@@ -177,7 +177,7 @@ enum sa_state {
 	SA_ACTIVE,		/* in: opens packets; out: the current one */
 	SA_STANDBY,		/* out, usable, another one is current */
 	SA_LARVAL,		/* an SPI without keys (GETSPI) */
-	SA_DRAINING		/* deleted by its owner, works a little longer */
+	SA_DRAINING		/* deleted by its owner, works on a little */
 };
 
 /* What decided which interface an SA belongs to. */
@@ -239,7 +239,7 @@ struct msg_iface_row {
 	uint8_t		carrier;
 	uint8_t		forced;		/* carrier up: kernel-wide setting */
 	uint8_t		pad[2];
-	char		lost[64];	/* why the last outbound SA went, or "" */
+	char		lost[64];	/* why the last outbound SA went */
 	uint64_t	in_packets;
 	uint64_t	in_bytes;
 	uint64_t	out_packets;

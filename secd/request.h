@@ -2,8 +2,8 @@
 /*
  * What can be asked of secd, free of any wire format: one structure for an
  * interface, one for an SA.  secd.conf, secctl, the PF_KEY socket and every
- * later front end fill them; the parent and the engine act on them.  They cross process borders as
- * they are, so every field has a fixed width, padding is zero, text ends in
+ * later front end fill them; the parent and the engine act on them.  They cross
+ * process borders as they are, so every field has a fixed width, padding is zero, text ends in
  * NUL, and each receiver calls the check itself.
  */
 #ifndef REQUEST_H
@@ -40,7 +40,7 @@ enum encap_mode {
 	ENCAP_AUTO,		/* as each SA says; static ones: none */
 	ENCAP_UDP,		/* ESP in UDP, always */
 	ENCAP_NONE,		/* an SA that wants UDP is refused */
-	ENCAP_PORT		/* ESP in UDP on a port of secd's own, both ends */
+	ENCAP_PORT		/* ESP in UDP on a port of secd's, both ends */
 };
 
 struct iface_addr {
@@ -64,9 +64,9 @@ struct iface_conf {
 	uint8_t		down;		/* administratively down at creation */
 	uint8_t		naddrs;
 	uint8_t		encap;		/* enum encap_mode */
-	uint8_t		acquire;	/* ask IKE daemons for SAs when needed */
+	uint8_t		acquire;	/* ask IKE daemons for SAs */
 	uint8_t		nofollow;	/* keep to the peer's address and port
-					 * even if its packets come from others */
+					 * if its packets come from others */
 	uint8_t		pad;
 	uint16_t	encap_port;	/* ENCAP_PORT: host order; else 0 */
 	uint16_t	switch_delay;	/* seconds; 0 at once */

@@ -231,7 +231,7 @@ getspi(struct client *c, const struct pfkey_msg *m)
 }
 
 static void
-delete(struct client *c, const struct pfkey_msg *m)
+remove_sa(struct client *c, const struct pfkey_msg *m)
 {
 	struct msg_sa_delete d;
 
@@ -400,7 +400,7 @@ act(struct client *c, const struct pfkey_msg *m)
 		add_or_update(c, m);
 		break;
 	case PFKEY_DELETE:
-		delete(c, m);
+		remove_sa(c, m);
 		break;
 	case PFKEY_GET:
 		get(c, m);

@@ -186,7 +186,7 @@ ike_add(uint32_t id, struct sa_request *req)
 		refuse(id, req, EINVAL, "%s", complaint);
 		return;
 	}
-	req->flags &= (uint16_t)~(SA_F_CONF | SA_F_STATIC);
+	req->flags = (uint16_t)(req->flags & ~(SA_F_CONF | SA_F_STATIC));
 	if ((larval = larval_of(req)) != NULL)
 		mature(id, larval, req);
 	else
@@ -257,7 +257,7 @@ ike_update(uint32_t id, struct sa_request *req)
 		refuse(id, req, EINVAL, "%s", complaint);
 		return;
 	}
-	req->flags &= (uint16_t)~(SA_F_CONF | SA_F_STATIC);
+	req->flags = (uint16_t)(req->flags & ~(SA_F_CONF | SA_F_STATIC));
 	if (with_keys && (sa = larval_of(req)) != NULL) {
 		mature(id, sa, req);
 		return;

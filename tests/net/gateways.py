@@ -13,6 +13,7 @@ import ike
 import lib
 
 OUTER = ("192.0.2.1", "192.0.2.2")
+OUTER6 = ("2001:db8::1", "2001:db8::2")
 INNER = ("10.9.0.1", "10.9.0.2")
 # octets that nothing else sends: pings and flows inside carry them
 MARKER = b"secd-inside-only"
@@ -23,21 +24,22 @@ class Gateways:
     again when they end, as a service manager does."""
 
     def __init__(self, more="", active=(True, True), supervised=True, tag="",
-            level=("-v",)):
+            args=(), outer=OUTER):
         self.ns = [lib.Ns(n + tag) for n in "ab"]
-        lib.link(*self.ns, v4=OUTER)
+        lib.link(*self.ns, v4=OUTER, v6=OUTER6)
         self.d, self.iked = [], []
         for i, ns in enumerate(self.ns):
             ns.run("ip route add default via %s" % OUTER[1 - i])
             conf = "interface sec0 { local %s peer %s; inet %s/24 %s; %s }\n" \
-                % (OUTER[i], OUTER[1 - i], INNER[i], INNER[1 - i], more)
+                % (outer[i], outer[1 - i], INNER[i], INNER[1 - i], more)
             self.d.append(ike.SecdService(ns, conf))
             if supervised:
-                self.d[i].supervise(*level)
+                self.d[i].supervise("-v")
             else:
-                self.d[i].start(*level)
+                self.d[i].start("-v")
             self.iked.append(ike.Iked(ns, self.d[i], ike.iked_conf("x",
-                OUTER[i], OUTER[1 - i], active[i]), restart=supervised))
+                outer[i], outer[1 - i], active[i]), restart=supervised,
+                args=args))
         self.wire = lib.Capture(self.ns[0], snap=200)
         for i in (1, 0):
             self.iked[i].start()
