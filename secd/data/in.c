@@ -24,9 +24,10 @@ is_probe(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 	if (wanted == 0 || d->len != PROBE_LEN || load32(d->data) != PROBE_SPI)
 		return 0;
 	memcpy(&number, d->data + 4, sizeof(number));
-	if (number != wanted)
+	/* main may be about to await another */
+	if (number != wanted ||
+	    !atomic_compare_exchange_strong(&w->probe, &wanted, 0))
 		return 0;
-	atomic_store(&w->probe, 0);
 	data_event_push(&w->done, &wire->ev_probe);
 	return 1;
 }

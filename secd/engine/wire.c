@@ -49,7 +49,8 @@ static struct {
 	unsigned int	 numbers;	/* 1 << those tried, this one too */
 	unsigned int	 sent;		/* probes for it */
 	uint8_t		 octets[PROBE_LEN];
-	uint32_t	 todo;		/* 1 << index of those that wait */
+	uint32_t	 todo;		/* 1 << index of those that wait, */
+	int64_t		 due_ms;	/* at least until then */
 	int64_t		 last_ms;	/* when a round began */
 	uint64_t	 ike;		/* IKE's datagrams that came to us */
 } probe;
@@ -92,10 +93,14 @@ wire_send(const struct data_path *path, const void *octets, size_t len)
 /* --- which number on a shared port is ours --- */
 
 static void
-wait_ms(int ms)
+wait_ms(int64_t ms)
 {
-	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	struct timeval tv = { 0, 0 };
 
+	if (ms > 0) {
+		tv.tv_sec = ms / 1000;
+		tv.tv_usec = ms % 1000 * 1000;
+	}
 	if (event_add(probe.timer, &tv) == -1)
 		fatal("timer");
 }
@@ -161,6 +166,10 @@ probe_next(void)
 		;
 	if (i == nouters)
 		return;
+	if (probe.due_ms > engine_ms()) {
+		wait_ms(probe.due_ms - engine_ms());
+		return;
+	}
 	probe.todo &= ~(1U << i);
 	probe.of = &outers[i];
 	probe.numbers = 0;
@@ -229,14 +238,16 @@ wire_probed(const struct wire *wire)
 void
 wire_stir(int ms)
 {
+	int64_t due = engine_ms() + ms;
 	unsigned int i;
 
 	for (i = 0; i < nouters; i++)
 		if (outers[i].shared)
 			probe.todo |= 1U << i;
-	if (probe.todo != 0 && probe.of == NULL &&
-	    !evtimer_pending(probe.timer, NULL))
-		wait_ms(ms);
+	if (due > probe.due_ms)
+		probe.due_ms = due;
+	if (probe.todo != 0 && probe.of == NULL)
+		wait_ms(probe.due_ms - engine_ms());
 }
 
 /*
