@@ -39,6 +39,12 @@ tests/unit/data_test: tests/unit/data_test.c ${DATA_TEST_OBJS} \
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/data_test.c \
 	    ${DATA_TEST_OBJS} -lcrypto ${OS_LIBS} -lpthread
 
+WORKER_TEST_OBJS = ${DATA_OBJS} ${SYS_OBJS} secd/addr.o libesp/libesp.a
+tests/unit/worker_test: tests/unit/worker_test.c ${WORKER_TEST_OBJS} \
+	  tests/unit/netns.h ${CORE_TEST_HDRS} ${DATA_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/worker_test.c \
+	    ${WORKER_TEST_OBJS} -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
+
 # The real parent with a hostile child in place of one of its own.
 HOSTILES = tests/net/hostile_control tests/net/hostile_engine
 

@@ -978,8 +978,8 @@ as_working_engine(void)
 	w.tun = sys_tun_open("sec3");
 	w.esp = sys_esp_socket(AF_INET);
 	key = open("/etc/passwd", O_RDONLY);
-	if (udp == -1 || w.wake == -1 || w.tun == -1 || w.esp == -1 || key == -1 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sp) == -1)
+	if (udp == -1 || w.wake == -1 || w.tun == -1 || w.esp == -1 ||
+	    key == -1 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sp) == -1)
 		_exit(98);
 	confined(SYS_ENGINE);
 	if ((base = event_base_new()) == NULL ||

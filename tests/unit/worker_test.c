@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker with ESP in UDP, step by step in one thread: what it tells main, how
+ * often, and what it counts.  Its tun is a socket pair, the peer another UDP
+ * socket of the loopback, in a namespace of the test's own.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <arpa/inet.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "secd/data/data.h"
+#include "tests/unit/netns.h"
+
+#define SPI_IN	0x1001
+#define SPI_OUT	0x1002
+
+static struct worker	*w;
+static struct data_if	 dif;
+static struct data_sa	 in, out;
+static struct esp_sa	*peer_out;	/* the other end of in */
+static struct ip_addr	 here, there, moved;
+static int		 tun, udp, peer, other, raw;
+static struct data_cmd	 cmds[16];
+static unsigned int	 ncmds;
+
+static struct esp_sa *
+esp(enum esp_dir dir, uint32_t spi)
+{
+	static const uint8_t key[36] = { 1, 2, 3 };
+	struct esp_params p = { .suite = esp_suite_find("aes-256-gcm", ""),
+	    .dir = dir, .spi = spi, .replay = 64, .limit = 1000, .key = key,
+	    .keylen = sizeof(key) };
+	size_t size = esp_sa_size(&p);
+
+	return esp_sa_init(calloc(1, size), size, &p);
+}
+
+static struct data_cmd *
+command(enum data_cmd_type type)
+{
+	struct data_cmd *c = &cmds[ncmds++ % 16];
+
+	memset(c, 0, sizeof(*c));
+	c->type = type;
+	c->sa = &in;
+	c->iface = &dif;
+	return c;
+}
+
+static void
+step(void)
+{
+	struct pollfd pfd[3] = { { .fd = udp, .events = POLLIN },
+	    { .fd = dif.fd, .events = POLLIN },
+	    { .fd = w->cmds.fd[0], .events = POLLIN } };
+
+	/* the loopback delivers before send returns, or nearly */
+	poll(pfd, 3, 50);
+	event_base_loop(w->base, EVLOOP_NONBLOCK);
+}
+
+static void
+give(struct data_cmd *c)
+{
+	data_queue_push(&w->cmds, &c->node);
+	step();
+}
+
+/* Types of what the worker has handed over, in order, without the commands. */
+static const char *
+events(void)
+{
+	static char text[128];
+	struct data_node *n, *next;
+
+	text[0] = '\0';
+	for (n = data_queue_take(&w->done); n != NULL; n = next) {
+		next = n->next;
+		switch (((struct data_event *)n)->type) {
+		case DATA_EV_USED:
+			strcat(text, ((struct data_event *)n)->owner == &in ?
+			    "in-used " : "out-used ");
+			break;
+		case DATA_EV_LIFE:
+			strcat(text, "life ");
+			break;
+		case DATA_EV_MOVED:
+			strcat(text, "moved ");
+			break;
+		case DATA_EV_NOSA:
+			strcat(text, "nosa ");
+			break;
+		case DATA_EV_PROBE:
+			strcat(text, "probe ");
+			break;
+		case DATA_FENCE:
+			strcat(text, "fence ");
+			break;
+		}
+	}
+	return text;
+}
+
+#define tells(want, name) do {						\
+	const char *told = events();					\
+									\
+	if (!ok(strcmp(told, want) == 0, name))				\
+		printf("# told '%s', not '%s'\n", told, want);		\
+} while (0)
+
+static void
+from_tun(void)
+{
+	static const uint8_t p[40] = { 0x45, 0, 0, 40, [8] = 64, 17 };
+
+	if (write(tun, p, sizeof(p)) == -1)
+		exit(1);
+	step();
+}
+
+/* Make the next packet of the peer's in d. */
+static void
+seal(struct sys_dgram *d, uint8_t buf[256])
+{
+	static const uint8_t p[40] = { 0x45, 0, 0, 40, [8] = 64, 17 };
+	struct esp_buf b = { .base = buf, .cap = 256, .data = buf + 64,
+	    .len = sizeof(p) };
+
+	memcpy(b.data, p, sizeof(p));
+	if (esp_seal(peer_out, &b, &b) != ESP_OK)
+		exit(1);
+	memset(d, 0, sizeof(*d));
+	d->data = b.data;
+	d->len = b.len;
+	d->dst = here;
+	d->src = there;
+	d->dport = 4500;
+}
+
+static void
+send_from(int fd, struct sys_dgram *d)
+{
+	if (sys_udp_send(fd, AF_INET, d, 1) != 1)
+		exit(1);
+	step();
+}
+
+static void
+octets(const void *p, size_t len)
+{
+	struct sys_dgram d;
+
+	memset(&d, 0, sizeof(d));
+	d.data = (uint8_t *)(uintptr_t)p;
+	d.len = len;
+	d.dst = here;
+	d.dport = 4500;
+	send_from(peer, &d);
+}
+
+static void
+scene_up(void)
+{
+	struct event_base *base = event_base_new();
+	struct data_cmd *c;
+	int sp[2];
+
+	netns_enter();
+	scene("ip link set lo up");
+	addr_parse("127.0.0.1", &here);
+	addr_parse("127.0.0.2", &there);
+	addr_parse("127.0.0.3", &moved);
+	w = calloc(1, sizeof(*w));
+	raw = sys_esp_socket(AF_INET);
+	udp = sys_udp_socket(AF_INET, 4500, 1);
+	peer = sys_udp_socket(AF_INET, 4600, 0);
+	other = sys_udp_socket(AF_INET, 4601, 0);
+	if (base == NULL || worker_init(w, base) == -1 || raw == -1 ||
+	    udp == -1 || peer == -1 || other == -1 || socketpair(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_NONBLOCK, 0, sp) == -1)
+		exit(1);
+	tun = sp[0];
+	data_if_init(&dif, sp[1], &dif);
+	data_sa_init(&in, &in);
+	data_sa_init(&out, &out);
+	in.esp = esp(ESP_IN, in.spi = SPI_IN);
+	out.esp = esp(ESP_OUT, out.spi = SPI_OUT);
+	peer_out = esp(ESP_OUT, SPI_IN);
+	in.iface = out.iface = &dif;
+	in.follow = 1;
+	in.path = (struct data_path){ there, here, 4600, 4500, 1 };
+	out.path = (struct data_path){ here, there, 4500, 4600, 1 };
+	atomic_store(&out.limit, 1000);
+	atomic_store(&out.low, UINT64_MAX);
+	c = command(DATA_WIRE_ADD);
+	c->fd = raw;
+	c->af = AF_INET;
+	give(c);
+	give(command(DATA_IF_ADD));
+	give(command(DATA_SA_ADD));
+	events();
+}
+
+static void
+add_udp(void)
+{
+	struct data_cmd *c = command(DATA_WIRE_ADD);
+
+	c->fd = udp;
+	c->af = AF_INET;
+	c->port = 4500;
+	c->path.wire = 1;
+	give(c);
+	events();
+}
+
+static void
+outbound(void)
+{
+	struct data_cmd *c;
+
+	from_tun();
+	tells("", "no outbound SA, and nobody wants to know");
+	atomic_store(&dif.tell_nosa, 1);
+	from_tun();
+	from_tun();
+	tells("nosa ", "told once");
+	atomic_store(&dif.ev_nosa.pending, 0);
+	from_tun();
+	tells("nosa ", "and again when main has it");
+	is(counter_get(&dif.drops[DROP_NO_OUT_SA]), 4, "all dropped");
+
+	c = command(DATA_OUT_SET);
+	c->sa = &out;
+	give(c);
+	events();
+	from_tun();
+	tells("", "a packet that cannot leave is no use of the SA");
+	is(counter_get(&out.drops[DROP_NO_WIRE]), 1, "for want of a socket");
+	add_udp();
+	from_tun();
+	tells("out-used ", "the first packet");
+	atomic_store(&out.ev_used.pending, 0);
+	from_tun();
+	tells("", "is told once");
+	is(counter_get(&out.packets), 2, "two have left");
+
+	atomic_store(&out.life_packets, 4);
+	from_tun();
+	tells("", "below the limit");
+	from_tun();
+	from_tun();
+	tells("life ", "at it, once");
+	atomic_store(&out.life_packets, UINT64_MAX);
+	atomic_store(&out.ev_life.pending, 0);
+	from_tun();
+	tells("", "no more with another limit");
+	atomic_store(&out.life_bytes, 1);
+	from_tun();
+	tells("life ", "octets count too");
+	atomic_store(&out.life_bytes, UINT64_MAX);
+	atomic_store(&out.ev_life.pending, 0);
+}
+
+static void
+inbound(void)
+{
+	uint8_t buf[256], buf2[256];
+	struct sys_dgram d, old;
+	struct data_cmd *c;
+
+	seal(&d, buf);
+	send_from(peer, &d);
+	tells("in-used ", "in: the first packet, from where it should be");
+	seal(&old, buf2);
+	seal(&d, buf);
+	send_from(other, &d);
+	tells("moved ", "a newer one from another port");
+	is(in.moved_port, 4601, "which is told");
+	ok(addr_equal(&in.moved_to, &there), "with its address");
+	seal(&d, buf);
+	send_from(other, &d);
+	tells("", "not again while it is pending");
+	atomic_store(&in.ev_moved.pending, 0);
+	send_from(other, &old);
+	tells("", "an older one that is authentic is not followed");
+	is(counter_get(&in.packets), 4, "though it is taken");
+	send_from(other, &d);
+	tells("", "nor a replayed one");
+	seal(&d, buf);
+	d.data[d.len - 1] ^= 1;
+	send_from(other, &d);
+	tells("", "nor a forged one");
+	seal(&d, buf);
+	d.src = moved;
+	send_from(peer, &d);
+	tells("moved ", "a newer one from another address");
+	ok(addr_equal(&in.moved_to, &moved), "which is told");
+	atomic_store(&in.ev_moved.pending, 0);
+
+	c = command(DATA_SA_MOVE);
+	c->path = in.path;
+	c->path.src = moved;
+	give(c);
+	seal(&d, buf);
+	d.src = moved;
+	send_from(peer, &d);
+	tells("", "told no more when main has moved the SA");
+	c = command(DATA_SA_MOVE);
+	c->path = in.path;
+	c->path.dst = there;
+	give(c);
+	seal(&d, buf);
+	send_from(peer, &d);
+	is(counter_get(&w->stray[DROP_NO_SA]), 1, "not found by its old dst");
+	seal(&d, buf);
+	d.dst = there;
+	d.src = moved;
+	send_from(peer, &d);
+	is(counter_get(&in.packets), 7, "but by the new one");
+	in.follow = 0;
+	seal(&d, buf);
+	d.dst = there;
+	send_from(other, &d);
+	tells("", "one that does not follow does not tell");
+	is(counter_get(&in.packets), 8, "but takes it");
+	in.path.dst = here;
+	in.path.wire = 0;
+	seal(&d, buf);
+	send_from(peer, &d);
+	is(counter_get(&in.drops[DROP_ENCAP]), 1,
+	    "UDP for an SA that has none is refused");
+	in.path.wire = 1;
+	d.dport = 0;
+	d.src = d.dst = here;
+	sys_esp_send(raw, AF_INET, &d, 1);
+	usleep(10000);
+	step();
+	is(counter_get(&in.drops[DROP_ENCAP]), 2,
+	    "and plain ESP for one in UDP");
+}
+
+static void
+not_esp(void)
+{
+	const uint64_t number = 0x1122334455667788;
+	const uint32_t spi = htonl(PROBE_SPI);
+	uint8_t probe[PROBE_LEN];
+
+	octets("\xff", 1);
+	is(counter_get(&w->stray[DROP_KEEPALIVE]), 1, "a keepalive");
+	octets("\xff\xff", 2);
+	is(counter_get(&w->stray[ESP_SHORT]), 1, "two octets are none");
+	octets("\0\0\0\0\1\2\3\4", 8);
+	is(counter_get(&w->stray[DROP_IKE]), 1, "IKE's");
+	memcpy(probe, &spi, sizeof(spi));
+	memcpy(probe + 4, &number, sizeof(number));
+	octets(probe, sizeof(probe));
+	tells("", "a probe that nobody awaits");
+	atomic_store(&w->probe, number + 1);
+	octets(probe, sizeof(probe));
+	tells("", "a probe with another number");
+	is(counter_get(&w->probe), number + 1, "leaves the right one awaited");
+	atomic_store(&w->probe, number);
+	octets(probe, sizeof(probe));
+	tells("probe ", "the probe");
+	is(counter_get(&w->probe), 0, "no longer awaited");
+	octets(probe, sizeof(probe));
+	tells("", "nor told twice");
+}
+
+/* What an SA still has to say comes before the fence behind its removal. */
+static void
+removal(void)
+{
+	uint8_t buf[256];
+	struct sys_dgram d;
+
+	in.used = 0;
+	in.follow = 1;
+	atomic_store(&in.ev_used.pending, 0);
+	atomic_store(&in.life_packets, 1);
+	seal(&d, buf);
+	send_from(other, &d);
+	data_queue_push(&w->cmds, &command(DATA_SA_REMOVE)->node);
+	give(command(DATA_FENCE));
+	seal(&d, buf);
+	send_from(other, &d);
+	tells("moved in-used life fence ", "events, then the fence, then none");
+}
+
+int
+main(void)
+{
+	scene_up();
+	outbound();
+	inbound();
+	not_esp();
+	removal();
+	return tap_done();
+}
