@@ -326,6 +326,17 @@ def moves(m):
     m.follows((MOVER, 4600), "its answers go back")
 
 
+def stays_from_now(m, text):
+    """The word comes with a reload; the SAs were there before."""
+    m.d.configure(text)
+    m.d.must("reload")
+    for port in (4602, 4603):
+        m.sock(port)
+        ok(m.delivered(m.packet(), port), "reloaded with follow no: port %d is "
+            "taken" % port)
+    same(m.goes_to(), (MOVER, 4600), "... and not followed")
+
+
 def stays(m):
     m.sock(4700)
     wire = lib.Capture(m.b)
@@ -394,7 +405,10 @@ def main():
             " dropped nothing in all this")
     idle, idle_since = lib.Capture(b), time.monotonic()
     odd_ones(b, da)
-    moves(Mover(a, b, da, 4))
+    m = Mover(a, b, da, 4)
+    moves(m)
+    stays_from_now(m, conf(0, keys, Mover.conf(4, "; follow no") +
+        Mover.conf(5, "; follow no")))
     stays(Mover(a, b, da, 5))
     shares_port(a, b, da)
     taken_port(c)
