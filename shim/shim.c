@@ -94,9 +94,9 @@ find_name(void)
 		name = program_invocation_short_name;
 	if (*name == '\0')
 		name = "unknown";
-	for (i = 0; i < SHIM_NAMELEN && name[i] != '\0'; i++)
-		client[i] = name[i] > ' ' && name[i] <= '~' && name[i] != '/' ?
-		    name[i] : '_';
+	for (i = 0; i < SHIM_NAMELEN && *name != '\0'; i++, name++)
+		client[i] = *name > ' ' && *name <= '~' && *name != '/' ?
+		    *name : '_';
 }
 
 /*
