@@ -305,30 +305,17 @@ gone(void)
 	_exit(EXIT_FAILURE);
 }
 
-/* What receiving gave; a caller with no room for an octet gets 0 anyway. */
+/* What receiving gave; 0 may also mean that there was no room for an octet. */
 static ssize_t
-received(int fd, ssize_t n, size_t room)
+received(int fd, ssize_t n)
 {
 	struct pollfd pfd = { .fd = fd };
 
-	if (n > 0 || (n == 0 && room == 0) || (n == -1 && !means_gone(errno)))
-		return n;
-	if (!is_pfkey(fd))
+	if (n > 0 || (n == -1 && !means_gone(errno)) || !is_pfkey(fd))
 		return n;
 	if (n == -1 || (LIBC(poll)(&pfd, 1, 0) == 1 && pfd.revents & POLLHUP))
 		gone();
 	return n;
-}
-
-static size_t
-room_in(const struct iovec *iov, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (iov[i].iov_len > 0)
-			return iov[i].iov_len;
-	return 0;
 }
 
 /* --- the reply --- */
@@ -421,41 +408,38 @@ shim_sendmsg(int fd, const struct msghdr *msg, int flags)
 ssize_t
 shim_read(int fd, void *buf, size_t len)
 {
-	return received(fd, LIBC(read)(fd, buf, len), len);
+	return received(fd, LIBC(read)(fd, buf, len));
 }
 
 ssize_t
 shim___read_chk(int fd, void *buf, size_t len, size_t size)
 {
-	return received(fd, LIBC(__read_chk)(fd, buf, len, size), len);
+	return received(fd, LIBC(__read_chk)(fd, buf, len, size));
 }
 
 ssize_t
 shim_readv(int fd, const struct iovec *iov, int n)
 {
-	ssize_t got = LIBC(readv)(fd, iov, n);
-
-	return got > 0 ? got : received(fd, got, room_in(iov, n));
+	return received(fd, LIBC(readv)(fd, iov, n));
 }
 
 ssize_t
 shim_recv(int fd, void *buf, size_t len, int flags)
 {
-	return received(fd, LIBC(recv)(fd, buf, len, flags), len);
+	return received(fd, LIBC(recv)(fd, buf, len, flags));
 }
 
 ssize_t
 shim___recv_chk(int fd, void *buf, size_t len, size_t size, int flags)
 {
-	return received(fd, LIBC(__recv_chk)(fd, buf, len, size, flags), len);
+	return received(fd, LIBC(__recv_chk)(fd, buf, len, size, flags));
 }
 
 ssize_t
 shim_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *sa,
     socklen_t *salen)
 {
-	return received(fd, LIBC(recvfrom)(fd, buf, len, flags, sa, salen),
-	    len);
+	return received(fd, LIBC(recvfrom)(fd, buf, len, flags, sa, salen));
 }
 
 ssize_t
@@ -463,16 +447,13 @@ shim___recvfrom_chk(int fd, void *buf, size_t len, size_t size, int flags,
     struct sockaddr *sa, socklen_t *salen)
 {
 	return received(fd, LIBC(__recvfrom_chk)(fd, buf, len, size, flags, sa,
-	    salen), len);
+	    salen));
 }
 
 ssize_t
 shim_recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	ssize_t got = LIBC(recvmsg)(fd, msg, flags);
-
-	return got > 0 ? got :
-	    received(fd, got, room_in(msg->msg_iov, msg->msg_iovlen));
+	return received(fd, LIBC(recvmsg)(fd, msg, flags));
 }
 
 /* --- IKE's own sockets --- */

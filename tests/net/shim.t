@@ -75,10 +75,12 @@ class Server:
     def gone(self):
         """As when secd's parent dies."""
         for s in [self.listener] + self.conns:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            # closing alone does not wake a thread of ours that reads
+            if self.reads:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
             s.close()
         if os.path.exists(self.path):
             os.unlink(self.path)
@@ -159,7 +161,8 @@ def opening():
             except OSError as e:
                 return e.errno
         say([number(15, socket.SOCK_DGRAM, 2), number(15, socket.SOCK_RAW, 3),
-            number(socket.AF_INET, socket.SOCK_DGRAM)])
+            number(socket.AF_INET, socket.SOCK_DGRAM),
+            number(socket.AF_INET, socket.SOCK_RAW, 2)])
         """
     r = subprocess.run(argv(s, code)[3:], stdout=subprocess.PIPE,
         env=environment())
