@@ -499,18 +499,29 @@ is_ike_port(const struct sockaddr *sa, socklen_t len)
 	return port == 500 || port == 4500;
 }
 
+/* Sockets are one group on a port only if their IPV6_V6ONLY is the same. */
+static void
+share_port(int fd, int family)
+{
+	int on = 1, off = 0;
+
+	shim_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (family == AF_INET6)
+		shim_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		    sizeof(off));
+}
+
 /* secd shares the daemon's port, and both have to agree to that. */
 int
 shim_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
-	int error = errno, type, on = 1;
+	int error = errno, type;
 	socklen_t size = sizeof(type);
 
 	if (is_ike_port(sa, len)) {
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
 		    type == SOCK_DGRAM)
-			shim_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
-			    sizeof(on));
+			share_port(fd, sa->sa_family);
 		errno = error;
 	}
 	return LIBC(bind)(fd, sa, len);

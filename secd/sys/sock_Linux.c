@@ -121,14 +121,20 @@ bind_any4(int fd, uint16_t port)
 	return bind(fd, (struct sockaddr *)&sin, sizeof(sin));
 }
 
+/*
+ * Only sockets of the same IPV6_V6ONLY share a port as one group, and an IKE
+ * daemon's is the system's default, off.  IPv4 packets go to the IPv4 socket all
+ * the same, which is the better match.
+ */
 static int
-bind_any6(int fd, uint16_t port)
+bind_any6(int fd, uint16_t port, int share)
 {
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
 	    .sin6_port = htons(port) };
-	int on = 1;
+	int only = !share;
 
-	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1)
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) ==
+	    -1)
 		return -1;
 	return bind(fd, (struct sockaddr *)&sin6, sizeof(sin6));
 }
@@ -141,7 +147,7 @@ sys_udp_socket(uint8_t af, uint16_t port, int share)
 	if (fd == -1)
 		return -1;
 	if ((share && set_share(fd) == -1) || (af == AF_INET ?
-	    bind_any4(fd, port) : bind_any6(fd, port)) == -1)
+	    bind_any4(fd, port) : bind_any6(fd, port, share)) == -1)
 		return close_failed(fd);
 	return fd;
 }

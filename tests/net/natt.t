@@ -142,8 +142,6 @@ class Ike:
                 (socket.AF_INET6, "::")):
             s = ns.socket(fam, socket.SOCK_DGRAM)
             s.setsockopt(socket.SOL_SOCKET, SO_REUSEPORT, 1)
-            if fam == socket.AF_INET6:
-                s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             s.bind((any_, IKE_PORT))
             s.setblocking(False)
             self.socks.append(s)

@@ -392,8 +392,6 @@ ike_socket(uint8_t af)
 	int fd = socket(af, SOCK_DGRAM | SOCK_NONBLOCK, 0), on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	if (af == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, af == AF_INET ? (struct sockaddr *)&sin :
 	    (struct sockaddr *)&sin6, af == AF_INET ? sizeof(sin) :
 	    sizeof(sin6)) == -1)
