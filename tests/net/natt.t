@@ -364,13 +364,14 @@ def taken_port(c):
     contains(r.err, "no IPv4 UDP socket on port 4500", "by name")
     same(d.ctl(*(add % "sec1").split()).rc, 0, "one that does not is taken")
     d.must("remove sa spi 0x5000 dst 192.0.2.2")
+    d.must("reload")
     s.close()
     d.must("reload")
     same(d.ctl(*(add % "sec0").split()).rc, 0,
         "when the port is free, a reload is enough")
     r = d.ctl("reload")
     same((r.rc, d.read_log().count("belongs to a program")), (0, 1),
-        "a port is asked for once, and missed once")
+        "a port is had once, and missed once")
     same(d.stop(), 0, "%s stops with exit 0" % d.tag)
 
 
