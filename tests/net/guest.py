@@ -72,6 +72,8 @@ def main():
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     mount(b"proc", b"/proc", b"proc")
     mount(b"sysfs", b"/sys", b"sysfs")
+    # the test's directory, before something is mounted over it
+    os.chdir(os.environ["guest_dir"])
     mount(b"tmpfs", b"/tmp", b"tmpfs")
     modules = Modules()
     for name in MODULES:

@@ -59,7 +59,9 @@ class Guest:
                 "con=null", "con0=null,fd:1",
                 "con1=fd:%d,fd:%d" % (their_in, their_out),
                 "vec0:transport=tap,ifname=%s,depth=128,gro=0" % TAP,
-                "uml_dir=" + lib.tmpdir(), "umid=guest"],
+                "uml_dir=" + lib.tmpdir(), "umid=guest",
+                # what the kernel does not know is its init's environment
+                "guest_dir=" + lib.tmpdir()],
                 preexec_fn=lib._child(ns.fd), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, pass_fds=(their_in, their_out),
                 start_new_session=True,
@@ -103,10 +105,21 @@ class Guest:
                 found[name] = int(n)
         return found
 
-    def tunnel(self, n, ends, suite, keys, esn=False, last=0, udp=False):
-        """The kernel's half of tunnel n between the outer addresses ends
+    def tunnels(self, those):
+        """tunnel() for each of a list of its arguments, by one process, since
+        those of a user-mode kernel are slow to start."""
+        # by a file in its directory: the tty is no place for long lines
+        with open(os.path.join(lib.tmpdir(), "guest-batch"), "w") as f:
+            for t in those:
+                f.write("\n".join(self.tunnel(*t)) + "\n")
+        self.sh("ip -batch guest-batch", timeout=60)
+
+    def tunnel(self, n, ends, suite, keys, esn=False, last=0, udp=False,
+            v6=True):
+        """Lines for ip(8): the kernel's half of tunnel n between the outer addresses ends
         (host, guest): SA 0x1000 + n towards the guest, 0x2000 + n back, with
-        keys as key files have them; inner addresses 10.9.n.2, fd09:n::2."""
+        keys as key files have them; inner addresses 10.9.n.2 and, with v6,
+        fd09:n::2."""
         host, there = ends
         more = "replay-window %d flag af-unspec" % (128 if esn else 64)
         if esn:
@@ -123,7 +136,7 @@ class Guest:
                 "reqid %d mode tunnel %s %s" % (src, dst, spi, n + 1,
                 transforms(suite, key), more))
         for near, far in (("10.9.%d.2/32" % n, "10.9.%d.1/32" % n),
-                ("fd09:%d::2/128" % n, "fd09:%d::1/128" % n)):
+                ("fd09:%d::2/128" % n, "fd09:%d::1/128" % n))[:1 + v6]:
             for d, src, dst, tmpl in (("out", near, far, (there, host)),
                     ("in", far, near, (host, there))):
                 script.append("xfrm policy add src %s dst %s dir %s tmpl "
@@ -132,9 +145,7 @@ class Guest:
             script.append("addr add %s dev lo" % near)
             script.append("route add %s dev vec0 src %s mtu 1280" % (far,
                 near.split("/")[0]))
-        # one process, since those of a user-mode kernel are slow to start
-        self.sh("\n".join(["ip -batch - <<'END'"] + script + ["END"]),
-            quiet=True)
+        return script
 
     def receive_udp(self):
         """The kernel takes ESP in UDP only by a socket that says so."""
