@@ -352,7 +352,6 @@ class Client:
     def connect(self):
         make = self.ns.socket if self.ns else socket.socket
         self.sock = make(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sock.settimeout(lib.TIMEOUT)
         if self.name is not None:
             # the same name may be connected more than once
             for i in range(100):
@@ -363,7 +362,9 @@ class Client:
                 except OSError as e:
                     if e.errno != errno.EADDRINUSE:
                         raise
+        # without a time limit, since that makes a full queue an error
         self.sock.connect(self.path)
+        self.sock.settimeout(lib.TIMEOUT)
         return self
 
     def close(self):

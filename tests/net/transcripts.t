@@ -5,8 +5,8 @@
 # tests/data/pfkey goes to a fresh secd, and each reply is compared with the
 # recorded one, octet by octet, extensions in order of their type (RFC 2367
 # gives them none).  Left out: the SPIs that a GETSPI gave (later messages name
-# secd's instead), times and counters, lists of algorithms, and keys, which the
-# recorded server returned and secd must not.  A recorded EXPIRE is asked for by
+# secd's instead), times and counters, lists of algorithms (for AH secd has none),
+# and keys, which the recorded server returned and secd must not.  A recorded EXPIRE is asked for by
 # secctl, and then compared too.
 #
 #        namespace a
@@ -19,7 +19,8 @@ import daemon
 import lib
 import pfkey
 from lib import ok, same
-from pfkey import CURRENT, DST, HARD, KEY_AUTH, KEY_ENCRYPT, SA, SOFT, SRC
+from pfkey import CURRENT, DST, HARD, KEY_AUTH, KEY_ENCRYPT, LINUX, SA, \
+    SOFT, SRC
 
 DATA = os.path.join(daemon.ROOT, "tests/data/pfkey")
 HERE = ("192.0.2.1", "192.0.2.2")
@@ -57,9 +58,11 @@ def masked(raw):
     m = pfkey.Message(raw)
     exts = []
     for kind, e in sorted(m.exts):
-        if kind == CURRENT or kind in SUPPORTED:
+        if m.name == "EXPIRE" and kind == LINUX.SA2:
+            continue		# for strongSwan, which wants it
+        if kind == CURRENT or (kind in SUPPORTED and m.satype == LINUX.ESP):
             exts.append((kind, "present"))
-        elif kind not in (KEY_ENCRYPT, KEY_AUTH):
+        elif kind not in (KEY_ENCRYPT, KEY_AUTH) + SUPPORTED:
             exts.append((kind, e.hex()))
     return m.name, m.errno, m.satype, m.seq, m.pid, exts
 
