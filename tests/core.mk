@@ -5,7 +5,11 @@
 
 UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
 	  tests/unit/hex_test tests/unit/ipc_test tests/unit/key_test \
-	  tests/unit/request_test
+	  tests/unit/request_test ${UNIT_PFKEY_TESTS}
+UNIT_PFKEY_TESTS = tests/unit/pfkey_conv_test \
+	  tests/unit/pfkey_header_linux_test \
+	  tests/unit/pfkey_header_obsd_test tests/unit/pfkey_header_test \
+	  tests/unit/pfkey_parse_test tests/unit/pfkey_transcript_test
 CORE_TEST_HDRS = tests/lib/tap.h ${SHARED_HDRS}
 
 tests/unit/addr_test: tests/unit/addr_test.c secd/addr.o ${CORE_TEST_HDRS}
@@ -45,6 +49,37 @@ tests/unit/worker_test: tests/unit/worker_test.c ${WORKER_TEST_OBJS} \
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/worker_test.c \
 	    ${WORKER_TEST_OBJS} -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
 
+PFKEY_TEST_DEPS = ${PFKEY_OBJS} ${FORM_OBJS} ${CONTROL_HDRS} \
+	  ${CORE_TEST_HDRS} tests/unit/pfkey_help.h
+PFKEY_TEST_LINK = ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ ${PFKEY_OBJS} \
+	  ${FORM_OBJS}
+tests/unit/pfkey_conv_test: tests/unit/pfkey_conv_test.c ${PFKEY_TEST_DEPS}
+	${CC} ${PFKEY_TEST_LINK} tests/unit/pfkey_conv_test.c ${OS_LIBS}
+
+tests/unit/pfkey_parse_test: tests/unit/pfkey_parse_test.c ${PFKEY_TEST_DEPS}
+	${CC} ${PFKEY_TEST_LINK} tests/unit/pfkey_parse_test.c ${OS_LIBS}
+
+tests/unit/pfkey_transcript_test: tests/unit/pfkey_transcript_test.c \
+	  ${PFKEY_TEST_DEPS}
+	${CC} ${PFKEY_TEST_LINK} tests/unit/pfkey_transcript_test.c ${OS_LIBS}
+
+# Both of our <net/pfkeyv2.h>, and neither is the system's.
+PFKEY_PUBLIC = etc/include/net/pfkeyv2.h etc/include/openbsd/net/pfkeyv2.h
+tests/unit/pfkey_header_test: tests/unit/pfkey_header_test.c \
+	  ${PFKEY_TEST_DEPS} ${PFKEY_PUBLIC}
+	${CC} -Ietc/include ${PFKEY_TEST_LINK} \
+	    tests/unit/pfkey_header_test.c ${OS_LIBS}
+
+tests/unit/pfkey_header_linux_test: tests/unit/pfkey_header_test.c \
+	  ${PFKEY_TEST_DEPS} ${PFKEY_PUBLIC}
+	${CC} -DLINUX_FIRST -Ietc/include ${PFKEY_TEST_LINK} \
+	    tests/unit/pfkey_header_test.c ${OS_LIBS}
+
+tests/unit/pfkey_header_obsd_test: tests/unit/pfkey_header_test.c \
+	  ${PFKEY_TEST_DEPS} ${PFKEY_PUBLIC}
+	${CC} -DOBSD -Ietc/include/openbsd ${PFKEY_TEST_LINK} \
+	    tests/unit/pfkey_header_test.c ${OS_LIBS}
+
 # The real parent with a hostile child in place of one of its own.
 HOSTILES = tests/net/hostile_control tests/net/hostile_engine
 
@@ -80,3 +115,8 @@ tests/fuzz/fuzz_engine: tests/fuzz/fuzz_engine.c ${FUZZ_ENGINE_SRCS} \
 	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_engine.c \
 	    ${FUZZ_ENGINE_SRCS} ${FUZZ_CORE_SRCS} -levent_core -lcrypto \
 	    ${OS_LIBS} -lpthread
+
+tests/fuzz/fuzz_pfkey: tests/fuzz/fuzz_pfkey.c ${PFKEY_OBJS:.o=.c} \
+	  ${FORM_OBJS:.o=.c} ${CONTROL_HDRS} ${SHARED_HDRS}
+	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_pfkey.c \
+	    ${PFKEY_OBJS:.o=.c} ${FORM_OBJS:.o=.c} ${OS_LIBS}
