@@ -5,7 +5,8 @@
 
 UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
 	  tests/unit/hex_test tests/unit/ipc_test tests/unit/key_test \
-	  tests/unit/request_test ${UNIT_PFKEY_TESTS}
+	  tests/unit/request_test tests/unit/worker_test \
+	  ${UNIT_PFKEY_TESTS}
 UNIT_PFKEY_TESTS = tests/unit/pfkey_conv_test \
 	  tests/unit/pfkey_header_linux_test \
 	  tests/unit/pfkey_header_obsd_test tests/unit/pfkey_header_test \

@@ -36,7 +36,8 @@ HOOK_LEDGER=$PWD/tests/lib/hook_ledger.so
 export SECD SECCTL HOOK_LEDGER
 
 # The long ones first, so that none of them is left alone at the end.
-long="tests/net/uml.t"
+long="tests/net/reset.t tests/net/rekey.t tests/net/share4500.t"
+long="$long tests/net/survive.t tests/net/natt.t tests/net/uml.t"
 for file in tests/fuzz/*.t; do
 	long="$long $file"
 done

@@ -57,7 +57,7 @@ class Flow:
             if at > now:
                 time.sleep(at - now)
             else:
-                at = now	# never a burst to catch up
+                at = max(at, now - 0.05)	# catch up, but not by much
 
     def _receive(self):
         self.rx.settimeout(1.0)

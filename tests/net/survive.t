@@ -53,9 +53,14 @@ def main():
         ok(len(said) < 20000, "and did not flood its log (%d octets)" %
             len(said))
     g.no_cleartext("secd killed")
+    ike.wait_tunnel(*g.d)
     time.sleep(1)
+    old = {r["spi"] for r in g.d[0].json("sa")["sas"]}
     g.iked[0].ctl("reset", "sa")
+    lib.until(lambda: not old & {r["spi"] for r in g.d[0].json("sa")["sas"]
+        if r["state"] == "active"}, "the SAs to go")
     g.again("ikectl reset sa, acquire yes", 15)
+    ike.wait_tunnel(*g.d)
     hard_expire(g)
     g.again("hard lifetime, acquire yes", 15)
     ok(g.d[0].json("clients")["clients"], "show clients names iked: %s" %
