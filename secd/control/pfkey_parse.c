@@ -182,7 +182,7 @@ check_policy(const struct pfkey_ext *e)
 		if (left < 16)
 			return EINVAL;
 		len = pfkey_get16(p);
-		if (len < 16 || len > left || len % 8 != 0)
+		if (len < 16 || len > left)
 			return EINVAL;
 		if (p[4] != LINUX_MODE_TUNNEL) {
 			if (len != 16)
@@ -217,7 +217,7 @@ check_tag(const struct pfkey_ext *e)
 {
 	uint32_t len = pfkey_get32(e->data + 4);
 
-	if (len == 0 || len > e->len - 8 ||
+	if (len > e->len - 8 ||
 	    8 + (((size_t)len + 7) & ~(size_t)7) != e->len ||
 	    e->data[8 + len - 1] != '\0')
 		return EINVAL;

@@ -326,6 +326,8 @@ test_flows(void)
 	ok(!pfkey_policy_same(&a, &b), "... another with a port");
 	ok(text_is(b.flow, "10.1.0.0/16 port 80 -> 10.2.0.0/24 proto 6"),
 	    "... which is shown");
+	b = linux_policy(2, "10.1.0.0/16", "10.2.0.0/24", 6, 0, "192.0.2.1");
+	ok(!pfkey_policy_same(&a, &b), "... another with a protocol");
 	is(pfkey_to_narrow(&a, &owner, &n), 1, "... is narrow");
 	ok(text_is(n.flow, a.flow) && addr_equal(&n.src, &a.src) &&
 	    addr_equal(&n.dst, &a.dst) && sa_owner_equal(&n.owner, &owner) &&
@@ -360,6 +362,18 @@ test_flows(void)
 	ok(a.any && text_is(a.flow, "::/0 -> ::/0"), "OpenBSD: any to any");
 	a = obsd_flow(2, "2001:db8::", 32, "::", 0);
 	ok(!a.any && text_is(a.flow, "2001:db8::/32 -> ::/0"), "... or not");
+
+	m_begin(&m, O, OBSD_DELFLOW, OBSD_ESP);
+	m_flow(&m, 2, "0.0.0.0", 0, "0.0.0.0", 0);
+	m.b[16 + 8 + 11] = 80;
+	m_end(&m);
+	m_parse(&m, &msg);
+	ok(pfkey_to_policy(&msg, &a) == 0 && a.any,
+	    "a port that the mask leaves out");
+	m.b[16 + 8 + 24 + 10] = m.b[16 + 8 + 24 + 11] = 0xff;
+	m_parse(&m, &msg);
+	ok(pfkey_to_policy(&msg, &a) == 0 && !a.any &&
+	    text_is(a.flow, "0.0.0.0/0 port 80 -> 0.0.0.0/0"), "... or in");
 
 	m_begin(&m, O, OBSD_DELFLOW, OBSD_ESP);
 	m_flow(&m, 2, "10.1.0.0", 8, "10.2.0.0", 24);
@@ -512,6 +526,9 @@ test_get(void)
 	p = ext(PFKEY_EXT_IFACE);
 	ok(pfkey_get32(p + 4) == 12 && p[8] == PFKEY_OUT, "... interface");
 
+	row.dir = SA_ANY_DIR;
+	BUILD(pfkey_reply_sa(&msg, &row, 0, to), "OpenBSD: of no direction");
+	ok(ext(PFKEY_EXT_IFACE) == NULL, "... names no interface");
 	row.dir = SA_IN;
 	row.used = 0;
 	row.iface[0] = '\0';

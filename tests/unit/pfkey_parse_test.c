@@ -213,6 +213,12 @@ test_addresses(enum client_dialect dialect)
 	is(whole(&m), EINVAL, "%s: a sockaddr_in6 of 16 octets", d);
 
 	m_named(&m, dialect, PFKEY_GET);
+	m.b[m.len - 24] = 4;
+	m.len += 8;
+	m_end(&m);
+	is(whole(&m), EINVAL, "%s: a sockaddr_in with room to spare", d);
+
+	m_named(&m, dialect, PFKEY_GET);
 	p = m.b + m.len - 24;
 	if (dialect == DIALECT_OPENBSD) {
 		p[8] = 15;
@@ -297,7 +303,9 @@ test_sa(enum client_dialect dialect)
 	SPOIL(29, 4, 0, "ESN");
 	/* the last two extensions: keys of 40 and 56 octets */
 	at = good.len - 96;
-	SPOIL(at + 4, 0xff, EINVAL, "key bits that are no octets");
+	m = good;
+	m16(m.b + at + 4, 255);
+	is(whole(&m), EINVAL, "%s: key bits that are no octets", d);
 	SPOIL(at + 5, 0, EINVAL, "no key bits");
 	SPOIL(at + 5, 2, EINVAL, "more key bits than key");
 	SPOIL(at + 4, 8, EINVAL, "more than there is room for");
@@ -387,6 +395,11 @@ test_linux(void)
 		bad += v != 0 && whole(&m) != EINVAL;
 	}
 	is(bad, 0, "Linux: every other length of a request");
+	m = good;
+	m16(m.b + at, pfkey_get16(m.b + at) - 1);
+	m.len -= 8;
+	m_end(&m);
+	is(whole(&m), EINVAL, "a request longer than its policy");
 	SPOIL(at + 20, 1, EINVAL, "a transport request with addresses");
 	SPOIL(at + 32, 2, EINVAL, "a request of two families");
 	SPOIL(at + 60, 2, EINVAL, "a request of two families, the other");
