@@ -167,7 +167,7 @@ check_spirange(const struct pfkey_ext *e)
 	    EINVAL : 0;
 }
 
-/* What to do, then requests; these count octets (pfkey.md 1.2). */
+/* What to do, then requests; the lengths of these are in octets. */
 static int
 check_policy(const struct pfkey_ext *e)
 {

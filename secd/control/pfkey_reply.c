@@ -100,7 +100,7 @@ copy(struct writer *w, const struct pfkey_ext *e)
 	w->len += e->len;
 }
 
-/* Linux has protocol and prefix length in it; OpenBSD zeros (pfkey.md 1.1). */
+/* Linux has protocol and prefix length in it; OpenBSD zeros. */
 static void
 add_addr(struct writer *w, unsigned int type, const struct ip_addr *a,
     uint8_t proto)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What PF_KEY's two dialects allow: extensions by message, satypes, and the
- * algorithms' numbers (pfkey.md 1.1, 1.3; RFC 2367 section 3.1).
+ * algorithms' numbers (RFC 2367 section 3.1, and what the two systems added).
  */
 #include <string.h>
 
