@@ -10,7 +10,8 @@ UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
 UNIT_PFKEY_TESTS = tests/unit/pfkey_conv_test \
 	  tests/unit/pfkey_header_linux_test \
 	  tests/unit/pfkey_header_obsd_test tests/unit/pfkey_header_test \
-	  tests/unit/pfkey_parse_test tests/unit/pfkey_transcript_test
+	  tests/unit/pfkey_parse_test tests/unit/pfkey_reply_test \
+	  tests/unit/pfkey_transcript_test
 CORE_TEST_HDRS = tests/lib/tap.h ${SHARED_HDRS}
 
 tests/unit/addr_test: tests/unit/addr_test.c secd/addr.o ${CORE_TEST_HDRS}
@@ -59,6 +60,9 @@ tests/unit/pfkey_conv_test: tests/unit/pfkey_conv_test.c ${PFKEY_TEST_DEPS}
 
 tests/unit/pfkey_parse_test: tests/unit/pfkey_parse_test.c ${PFKEY_TEST_DEPS}
 	${CC} ${PFKEY_TEST_LINK} tests/unit/pfkey_parse_test.c ${OS_LIBS}
+
+tests/unit/pfkey_reply_test: tests/unit/pfkey_reply_test.c ${PFKEY_TEST_DEPS}
+	${CC} ${PFKEY_TEST_LINK} tests/unit/pfkey_reply_test.c ${OS_LIBS}
 
 tests/unit/pfkey_transcript_test: tests/unit/pfkey_transcript_test.c \
 	  ${PFKEY_TEST_DEPS}
