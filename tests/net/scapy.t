@@ -107,7 +107,7 @@ def to_secd(a, peer, n, sa, name, tfc=b""):
 def conf(*sas):
     """Both interfaces, the first one with these SAs."""
     return "".join("interface sec%d { local %s peer %s; inet %s/24; inet6 "
-        "%s/64\n%s}\n" % (n, *OUTER[n], INNER[n][0][0], INNER[n][1][0],
+        "%s/64; switch at-once\n%s}\n" % (n, *OUTER[n], INNER[n][0][0], INNER[n][1][0],
         "" if n else "".join("sa %s\n" % words for words in sas))
         for n in (0, 1))
 
