@@ -41,7 +41,6 @@ test	kmod			modules of the user-mode kernel
 test	procps			pgrep, pkill
 test	tcpdump			captures
 test	tshark			decrypts what secd sent
-test	openiked		an IKE daemon that knows nothing of secd
 test	python3			network tests
 test	python3-scapy		an independent ESP peer
 test	python3-cryptography	raw AES-GCM for crafted packets

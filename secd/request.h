@@ -3,8 +3,8 @@
  * What can be asked of secd, free of any wire format: one structure for an
  * interface, one for an SA.  secd.conf, secctl, the PF_KEY socket and every
  * later front end fill them; the parent and the engine act on them.  They cross
- * process borders as they are, so every field has a fixed width, padding is zero, text ends in
- * NUL, and each receiver calls the check itself.
+ * process borders as they are, so every field has a fixed width, padding is
+ * zero, text ends in NUL, and each receiver calls the check itself.
  */
 #ifndef REQUEST_H
 #define REQUEST_H

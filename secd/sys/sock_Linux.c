@@ -123,8 +123,8 @@ bind_any4(int fd, uint16_t port)
 
 /*
  * Only sockets of the same IPV6_V6ONLY share a port as one group, and an IKE
- * daemon's is the system's default, off.  IPv4 packets go to the IPv4 socket all
- * the same, which is the better match.
+ * daemon's is the system's default, off.  IPv4 packets go to the IPv4 socket
+ * all the same, which is the better match.
  */
 static int
 bind_any6(int fd, uint16_t port, int share)

@@ -126,9 +126,10 @@ int	sys_esp_send(int fd, uint8_t af, struct sys_dgram *, int n);
  * A UDP socket of this family, bound to port on every address, with the
  * properties of the raw one.  With share, other programs of this user that
  * also share may bind the port too, and an IPv6 socket may get IPv4 packets,
- * with mapped addresses, where there is no IPv4 socket.  IPv4 packets carry no checksum (RFC 3948
- * 2.1).  Returns the descriptor, or -1 with errno: EADDRINUSE when somebody has
- * the port who does not share it (or we do not), EACCES when it is reserved.
+ * with mapped addresses, where there is no IPv4 socket.  IPv4 packets carry no
+ * checksum (RFC 3948 2.1).  Returns the descriptor, or -1 with errno:
+ * EADDRINUSE when somebody has the port who does not share it (or we do not),
+ * EACCES when it is reserved.
  */
 int	sys_udp_socket(uint8_t af, uint16_t port, int share);
 /*
