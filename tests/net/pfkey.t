@@ -403,6 +403,70 @@ def expiry(d, b):
     other.close()
 
 
+def switching(d, b):
+    """Two rekeys within the switch delay: each new outbound SA waits for its
+    own time, or for its own inbound SA to be used, since the peer may not have
+    the other one yet."""
+    c = pfkey.Client(d, "switch")
+    c.begin()
+    wire = lib.Capture(b)
+    ends = esp.RawPeer(b, B, A)
+
+    def another(spi):
+        """A new pair; what seals packets to it."""
+        s = Suite()
+        got = c.must(c.getspi(B, A)).spi()
+        c.must(c.update(got, B, A, s, **LIVES))
+        c.must(c.add(spi, A, B, Suite(), **LIVES))
+        return esp_peer.Sa(got, (s.enc, s.auth), s.key + s.authkey)
+
+    def sends_with():
+        before = len(wire.frames())
+        daemon.flood(d.ns, "10.9.0.1", "10.9.0.2", 1)
+        found = lib.until(lambda: [p[2] for p in lib.esp_packets(
+            wire.frames()[before:]) if p[0] == A], "a packet of secd's")
+        return found[-1]
+
+    def watch(seconds):
+        seen, end = set(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            seen.add(sends_with())
+            time.sleep(0.02)
+        return seen
+
+    another(0xf101)
+    daemon.settle(d.ns, "sec0")
+    same(sends_with(), 0xf101, "switching: the first SA")
+    another(0xf102)
+    same(sends_with(), 0xf101, "goes on when the second is there")
+    time.sleep(0.7)
+    another(0xf103)
+    same((0xf102 in (seen := watch(0.7)), 0xf103 in seen), (True, False),
+        "the second's delay ends before the third's: the third is not sent "
+        "with")
+    lib.until(lambda: sends_with() == 0xf103, "the third SA")
+    ok(True, "but when its own is over")
+    fourth = another(0xf104)
+    another(0xf105)
+    ends.send(fourth.seal(esp.udp_packet("10.9.0.2", 1, "10.9.0.1", 9,
+        b"hello")))
+    lib.until(lambda: sends_with() != 0xf103, "a switch")
+    same(sends_with(), 0xf104, "the fourth was heard, the fifth was not: the "
+        "fourth is sent with")
+    lib.until(lambda: sends_with() == 0xf105, "the fifth SA")
+    another(0xf106)
+    another(0xf107)
+    # not for the ledger's sake
+    lib.until(lambda: d.sa("out", 0xf107)["state"] == "standby" and
+        d.sa("out", 0xf106)["state"] == "standby", "their first numbers")
+    c.must(c.delete(0xf105, A, B))
+    same(sends_with(), 0xf106, "the fifth is deleted, so the peer has the "
+        "sixth at least")
+    wire.stop()
+    c.must(c.flush())
+    c.close()
+
+
 def narrow(d):
     c = pfkey.Client(d, "narrow")
     c.begin()
@@ -416,6 +480,7 @@ def narrow(d):
     rows = d.sas()
     same([is_narrow(rows[k]) for k in (("out", 0xf001), ("in", spi))],
         [True, True], "a flow that is not any to any marks the SAs narrow")
+    time.sleep(0.1)		# the parent writes it
     said = [s for s in d.read_log()[before:].splitlines() if "10.1.0.0" in s]
     same(len(said), 1, "and is logged once")
     c.must(c.flush())
@@ -794,6 +859,7 @@ def main():
     d = daemon.Secd(a, SINGLE).start()
     for dialect in ("linux", "openbsd"):
         basics(d, dialect)
+    narrow(d)		# before a flood of lines that the parent cuts off
     refused_update(d)
     spis(d)
     suites(d)
@@ -802,7 +868,7 @@ def main():
     speed(d)
     outer_v6(d)
     udp_encap(d)
-    narrow(d)
+    switching(d, b)
     expiry(d, b)
     for dialect in ("linux", "openbsd"):
         refuses(d, dialect)
