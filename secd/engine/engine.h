@@ -63,6 +63,8 @@ struct sa {
 	struct job	*job;		/* waits for it to work, or to go */
 	struct sa	*successor;	/* takes over when this one has gone */
 	struct sa	*predecessor;	/* ... seen from the other */
+	struct sa	*pair;		/* of the other direction, made with
+					 * it; NULL: not yet, or it went */
 	uint32_t	 index;		/* staged: its place in secd.conf */
 	int		 reserved;	/* the ledger has answered */
 	struct event	*drain;		/* SA_DRAINING: its end */
@@ -71,6 +73,7 @@ struct sa {
 	time_t		 used;
 	int64_t		 added_ms;	/* monotonic, as lifetimes count */
 	int64_t		 first_ms;
+	int64_t		 usable_ms;	/* when it began to work */
 	int		 soft_told;	/* its soft lifetime has ended */
 	uint64_t	 used_packets;	/* packets when used was set */
 	uint64_t	 told;		/* in: last number told to the ledger */
@@ -212,8 +215,7 @@ struct tunnel {
 	struct data_if	*hot;
 	struct sas	 sas;
 	struct sa	*out;		/* current outbound SA */
-	uint64_t	 in_then;	/* newest inbound SA's id when it became
-					 * so */
+	uint64_t	 out_id;	/* its id, or the last one's */
 	struct event	*delay;		/* until a newer one becomes current */
 	char		 lost[64];	/* why the last outbound SA went */
 	int		 narrow;	/* an IKE daemon wants less than any */
@@ -239,12 +241,10 @@ void		 tunnel_change(struct tunnel *, const struct iface_conf *,
 /* An SA began or ceased to work: choose the current one, set the carrier. */
 void		 tunnel_update(struct tunnel *);
 /* An SA of it is taken away; it may be the current one. */
-void		 tunnel_without(struct tunnel *, struct sa *,
+void		 tunnel_without(struct tunnel *, const struct sa *,
 		    const char *reason);
-/* The first packet of this inbound SA was authentic: the peer has switched. */
-void		 tunnel_heard(struct tunnel *, const struct sa *);
 /* The newest SA of this direction that is neither larval nor draining. */
-struct sa	*tunnel_newest(struct tunnel *, enum sa_dir);
+struct sa	*tunnel_newest(const struct tunnel *, enum sa_dir);
 /* A packet found no outbound SA (data.h). */
 void		 tunnel_nosa(struct tunnel *);
 /* Every second. */

@@ -17,6 +17,7 @@
 #include "secd/log.h"
 
 #define LARVAL_MS	60000	/* an SPI may wait so long for its keys */
+#define PAIR_MS		5000	/* between the two of a pair, at most */
 
 static int	cmp_id(const struct sa *, const struct sa *);
 static int	cmp_spi(const struct sa *, const struct sa *);
@@ -280,6 +281,28 @@ draining_twin(const struct sa *sa)
 	return NULL;
 }
 
+/*
+ * SAs are made in pairs, one after the other in either order.  When the peer is
+ * heard on one, it is known to have the other.
+ */
+static void
+find_pair(struct sa *sa, const struct tunnel *t)
+{
+	struct sa *o;
+
+	TAILQ_FOREACH(o, &t->sas, entry) {
+		if (sa->added_ms - o->added_ms > PAIR_MS)
+			return;
+		if (o->req.dir == sa->req.dir)
+			continue;
+		if (o->pair == NULL && o->state != SA_DRAINING) {
+			o->pair = sa;
+			sa->pair = o;
+		}
+		return;
+	}
+}
+
 int
 sadb_insert(struct sa *sa, struct tunnel *t)
 {
@@ -292,6 +315,7 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	RB_INSERT(sa_ids, &ids, sa);
 	RB_INSERT(sa_spis, &spis, sa);
 	RB_INSERT(sa_digests, &digests, sa);
+	find_pair(sa, t);
 	TAILQ_INSERT_HEAD(&t->sas, sa, entry);
 	count++;
 	sa->narrow = t->narrow && (sa->req.flags & SA_F_IKE);
@@ -317,6 +341,7 @@ sadb_activate(struct sa *sa)
 	char src[ADDR_STRLEN], dst[ADDR_STRLEN];
 
 	sa->state = sa->req.dir == SA_IN ? SA_ACTIVE : SA_STANDBY;
+	sa->usable_ms = engine_ms();
 	if (sa->req.dir == SA_IN) {
 		engine_command(DATA_SA_ADD, NULL, sa->hot);
 		t->nin++;
@@ -372,6 +397,9 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		RB_REMOVE(sa_spis, &spis, sa);
 	RB_REMOVE(sa_digests, &digests, sa);
 	TAILQ_REMOVE(&t->sas, sa, entry);
+	if (sa->pair != NULL)
+		sa->pair->pair = NULL;
+	sa->pair = NULL;
 	count--;
 	if (sa->state != SA_WAITING) {
 		if (sa->req.dir == SA_IN) {
@@ -524,8 +552,8 @@ sa_used(struct sa *sa)
 	if (sa->first == 0)
 		sa->first = time(NULL);
 	sa->first_ms = engine_ms();
-	if (sa->req.dir == SA_IN && sa->state == SA_ACTIVE)
-		tunnel_heard(sa->tunnel, sa);
+	if (sa->req.dir == SA_IN && sa->pair != NULL)
+		tunnel_update(sa->tunnel);
 }
 
 /* The worker is quiet until life_arm() has set the next limit. */

@@ -107,25 +107,12 @@ tunnel_change(struct tunnel *t, const struct iface_conf *conf, int forced)
 }
 
 struct sa *
-tunnel_newest(struct tunnel *t, enum sa_dir dir)
+tunnel_newest(const struct tunnel *t, enum sa_dir dir)
 {
 	struct sa *sa;
 
 	TAILQ_FOREACH(sa, &t->sas, entry)
 		if (sa->req.dir == dir && sa->state != SA_DRAINING)
-			return sa;
-	return NULL;
-}
-
-/* The newest that can send now. */
-static struct sa *
-newest_out(struct tunnel *t)
-{
-	struct sa *sa;
-
-	TAILQ_FOREACH(sa, &t->sas, entry)
-		if (sa->req.dir == SA_OUT && sa->state != SA_WAITING &&
-		    sa->state != SA_DRAINING)
 			return sa;
 	return NULL;
 }
@@ -151,19 +138,86 @@ set_carrier(struct tunnel *t, int up)
 	engine_to_parent(MSG_CARRIER, 0, &m, sizeof(m));
 }
 
+/* Can it send? */
+static int
+usable(const struct sa *sa)
+{
+	return sa->req.dir == SA_OUT && (sa->state == SA_ACTIVE ||
+	    sa->state == SA_STANDBY);
+}
+
+/* How many ms until the peer can be expected to know it; 0: it does. */
+static int
+unready(const struct tunnel *t, const struct sa *sa, int64_t now)
+{
+	int64_t end = sa->usable_ms + t->conf.switch_delay * 1000;
+
+	if (now >= end || (sa->pair != NULL && sa->pair->first_ms != 0))
+		return 0;
+	return (int)(end - now);
+}
+
+/*
+ * Who sends: the newest that the peer knows.  If the current one has gone, or
+ * only waits for that, the one that came after it, which the peer has had
+ * longest to learn of; or else one that came before.
+ */
+static struct sa *
+choose(struct tunnel *t, int64_t now)
+{
+	struct sa *sa, *known = NULL, *next = NULL, *before = NULL;
+
+	TAILQ_FOREACH(sa, &t->sas, entry) {
+		if (!usable(sa) || sa->id == t->out_id)
+			continue;
+		if (sa->id < t->out_id) {
+			if (before == NULL || sa->id > before->id)
+				before = sa;
+			continue;
+		}
+		if (next == NULL || sa->id < next->id)
+			next = sa;
+		if ((known == NULL || sa->id > known->id) &&
+		    unready(t, sa, now) == 0)
+			known = sa;
+	}
+	if (known != NULL)
+		return known;
+	if (t->out != NULL)
+		return usable(t->out) || next == NULL ? t->out : next;
+	return next != NULL ? next : before;
+}
+
+/* Look again when the peer can be expected to know the next one. */
+static void
+await_next(struct tunnel *t, int64_t now)
+{
+	struct sa *sa;
+	int ms, least = 0;
+
+	TAILQ_FOREACH(sa, &t->sas, entry)
+		if (usable(sa) && sa->id > t->out_id &&
+		    (ms = unready(t, sa, now)) > 0 && (least == 0 ||
+		    ms < least))
+			least = ms;
+	event_del(t->delay);
+	if (least > 0)
+		engine_timer_start(t->delay, least);
+}
+
 /* Send by this one (NULL: drop) from now on. */
 static void
 set_out(struct tunnel *t, struct sa *sa)
 {
-	const struct sa *in = tunnel_newest(t, SA_IN);
 	struct sa *was = t->out;
 
-	event_del(t->delay);
 	t->out = sa;
-	t->in_then = in != NULL ? in->id : 0;
 	engine_command(DATA_OUT_SET, t->hot, sa != NULL ? sa->hot : NULL);
 	if (sa != NULL) {
+		log_debug("%s: sends with spi 0x%08x", t->conf.name,
+		    sa->req.spi);
 		sa->state = SA_ACTIVE;
+		t->out_id = sa->id;
 		t->lost[0] = '\0';
 	}
 	if (was == NULL)
@@ -175,58 +229,37 @@ set_out(struct tunnel *t, struct sa *sa)
 }
 
 static void
-switch_out(struct tunnel *t, const char *why)
-{
-	struct sa *sa = newest_out(t);
-
-	/* one that is there goes on until there is another */
-	if (sa == NULL || sa == t->out)
-		return;
-	log_debug("%s: sends with spi 0x%08x: %s", t->conf.name, sa->req.spi,
-	    why);
-	set_out(t, sa);
-}
-
-static void
 delay_over(int fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	switch_out(arg, "the delay is over");
-}
-
-void
-tunnel_heard(struct tunnel *t, const struct sa *sa)
-{
-	if (sa->id > t->in_then)
-		switch_out(t, "the peer has switched");
+	tunnel_update(arg);
 }
 
 void
 tunnel_update(struct tunnel *t)
 {
-	struct sa *sa = newest_out(t);
+	int64_t now = engine_ms();
+	struct sa *sa = choose(t, now);
 
-	if (sa != t->out) {
-		if (t->out == NULL || t->out->state == SA_DRAINING ||
-		    t->conf.switch_delay == 0)
-			switch_out(t, "nothing speaks for the other");
-		else if (!event_pending(t->delay, EV_TIMEOUT, NULL))
-			engine_timer_start(t->delay,
-			    t->conf.switch_delay * 1000);
-	}
+	if (sa != t->out)
+		set_out(t, sa);
+	await_next(t, now);
 	set_carrier(t, t->conf.link == LINK_ADMIN || t->forced ||
 	    t->conf.acquire || (t->nin > 0 && t->out != NULL));
 }
 
 void
-tunnel_without(struct tunnel *t, struct sa *sa, const char *reason)
+tunnel_without(struct tunnel *t, const struct sa *sa, const char *reason)
 {
-	if (sa == t->out) {
+	const int current = sa == t->out;
+
+	if (current) {
 		t->out = NULL;
-		set_out(t, newest_out(t));
-		if (t->out == NULL)
+		if (choose(t, engine_ms()) == NULL) {
+			engine_command(DATA_OUT_SET, t->hot, NULL);
 			strlcpy(t->lost, reason, sizeof(t->lost));
+		}
 	}
 	tunnel_update(t);
 }
