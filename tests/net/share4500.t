@@ -11,6 +11,7 @@
 import os
 import signal
 import threading
+import time
 
 import gateways
 import ike
@@ -72,10 +73,10 @@ def restarts(version, outer, problems):
 
 
 def newest(d):
-    """The last SA that came in, and all SPIs in use.  (A peer that was killed
-    has left some behind.)"""
+    """The last inbound SA, or None, and all SPIs in use.  (A peer that was
+    killed has left some behind.)"""
     rows = [r for r in d.json("sa")["sas"] if r["state"] == "active"]
-    return [r for r in rows if r["direction"] == "in"][-1], \
+    return next((r for r in reversed(rows) if r["direction"] == "in"), None), \
         {r["spi"] for r in rows}
 
 
@@ -83,12 +84,15 @@ def rekey(g):
     """Started on either side: requests have to arrive at both."""
     for i in (0, 1):
         d = g.d[i]
+        # both ends may have begun, and one of the two is being given up
+        time.sleep(1)
+        lib.until(lambda: newest(d)[0], "an SA of %s" % "ab"[i])
         old, spis = newest(d)
         d.must("expire soft spi %s dst %s" % (old["spi"], old["dst"]))
 
         def new():
             row, now = newest(d)
-            return row["spi"] not in spis and old["spi"] not in now
+            return row and row["spi"] not in spis and old["spi"] not in now
         lib.until(new, "a rekey by %s" % "ab"[i], 10)
 
 
