@@ -203,6 +203,10 @@ test_dialect(void)
 	SIZE(sadb_x_sin, 16);
 	SIZE(sadb_x_sin6, 28);
 	AT(sadb_x_sin6, sadb_x_sin6_addr, 8);
+	NUMBER(SADB_X_SIN_FAMILY, 2);
+	NUMBER(SADB_X_SIN6_FAMILY, 24);
+	EQUAL(SADB_X_DIRECTION_IN, PFKEY_IN, 1);
+	EQUAL(SADB_X_DIRECTION_OUT, PFKEY_OUT, 2);
 }
 #else
 #define DIALECT	DIALECT_LINUX

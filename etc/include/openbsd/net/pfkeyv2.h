@@ -221,7 +221,7 @@ struct sadb_x_iface {
 /* Socket addresses as they are in messages; not OpenBSD's names. */
 struct sadb_x_sin {
 	uint8_t		sadb_x_sin_len;		/* 16 */
-	uint8_t		sadb_x_sin_family;	/* 2 */
+	uint8_t		sadb_x_sin_family;
 	uint16_t	sadb_x_sin_port;
 	uint8_t		sadb_x_sin_addr[4];
 	uint8_t		sadb_x_sin_zero[8];
@@ -229,7 +229,7 @@ struct sadb_x_sin {
 
 struct sadb_x_sin6 {
 	uint8_t		sadb_x_sin6_len;	/* 28 */
-	uint8_t		sadb_x_sin6_family;	/* 24 */
+	uint8_t		sadb_x_sin6_family;
 	uint16_t	sadb_x_sin6_port;
 	uint32_t	sadb_x_sin6_flowinfo;
 	uint8_t		sadb_x_sin6_addr[16];
@@ -363,5 +363,11 @@ struct sadb_x_sin6 {
 #define SADB_X_FLOW_TYPE_BYPASS		4
 #define SADB_X_FLOW_TYPE_DENY		5
 #define SADB_X_FLOW_TYPE_DONTACQ	6
+
+/* OpenBSD has these elsewhere, and under other names. */
+#define SADB_X_DIRECTION_IN		1	/* of flows and interfaces */
+#define SADB_X_DIRECTION_OUT		2
+#define SADB_X_SIN_FAMILY		2	/* AF_INET */
+#define SADB_X_SIN6_FAMILY		24	/* AF_INET6 */
 
 #endif /* SECD_OPENBSD_NET_PFKEYV2_H */
