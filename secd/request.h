@@ -125,7 +125,9 @@ struct sa_request {
 	uint8_t		dir;		/* enum sa_dir */
 	uint8_t		encap;		/* ESP in UDP: 1 */
 	uint16_t	sport;		/* with encap: UDP ports of src and */
-	uint16_t	dport;		/* dst, host order */
+	uint16_t	dport;		/* dst, host order.  An IKE daemon's
+					 * sport 0: dport is the peer's,
+					 * whichever end that is */
 	uint16_t	keylen;		/* octets used in key, salt included */
 	uint16_t	authkeylen;
 	uint8_t		key[SA_KEYLEN_MAX];

@@ -97,7 +97,10 @@ get_dir(const struct pfkey_msg *m, struct sa_request *r)
 	}
 }
 
-/* Linux names both ports; OpenBSD the peer's, and has 4500 for itself. */
+/*
+ * Linux names both ports; OpenBSD the peer's, and has 4500 for itself.  Which
+ * is which hangs on the direction.
+ */
 static void
 get_encap(const struct pfkey_msg *m, struct sa_request *r)
 {
@@ -120,9 +123,10 @@ get_encap(const struct pfkey_msg *m, struct sa_request *r)
 	if (port == 0)
 		port = UDP_ENCAP_PORT;
 	r->encap = 1;
-	/* without a direction: an ADD, so outbound far more often */
 	r->sport = r->dir == SA_IN ? port : UDP_ENCAP_PORT;
 	r->dport = r->dir == SA_IN ? UDP_ENCAP_PORT : port;
+	if (r->dir == SA_ANY_DIR)
+		r->sport = 0;
 }
 
 /* 0, or EINVAL if it does not fit. */

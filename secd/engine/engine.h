@@ -186,9 +186,11 @@ void		 life_tell(struct sa *, int hard);
 void		 map_own_address(const struct ip_addr *dst);
 /* An inbound SA was to be updated that is not there; it will be added. */
 void		 map_expect_in(uint32_t spi, const struct ip_addr *dst);
+/* Set sport and dport where only the peer's is known; req->dir is. */
+void		 map_ports(struct sa_request *);
 /*
- * Set req->dir if it is SA_ANY_DIR, find the tunnel and the rule that decided.
- * Returns it, or NULL with the complaint in why[size].
+ * Set req->dir if it is SA_ANY_DIR, and the ports; find the tunnel and the
+ * rule that decided.  Returns it, or NULL with the complaint in why[size].
  */
 struct tunnel	*map_sa(struct sa_request *req, enum sa_rule *, char *why,
 		    size_t size);

@@ -86,6 +86,18 @@ direction(const struct sa_request *req)
 	return is_local(&req->dst) && !is_local(&req->src) ? SA_IN : SA_OUT;
 }
 
+void
+map_ports(struct sa_request *req)
+{
+	if (!req->encap || req->sport != 0)
+		return;
+	req->sport = UDP_ENCAP_PORT;
+	if (req->dir == SA_IN) {
+		req->sport = req->dport;
+		req->dport = UDP_ENCAP_PORT;
+	}
+}
+
 /* How well an end fits: 2 it is named, 1 any will do, 0 it is another. */
 static int
 fits(const struct ip_addr *named, const struct ip_addr *a)
@@ -128,6 +140,7 @@ map_sa(struct sa_request *req, enum sa_rule *rule, char *why, size_t size)
 
 	if (req->dir == SA_ANY_DIR)
 		req->dir = (uint8_t)direction(req);
+	map_ports(req);
 	if (req->iface[0] != '\0') {
 		*rule = RULE_UNIT;
 		if ((t = tunnel_find(req->iface)) == NULL)

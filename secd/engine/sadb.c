@@ -436,6 +436,7 @@ sadb_move(struct sa *sa, const struct sa_request *to, char *why, size_t size)
 	req.encap = to->encap;
 	req.sport = to->sport;
 	req.dport = to->dport;
+	map_ports(&req);
 	o = sadb_find(req.spi, &req.dst);
 	if (o != NULL && o != sa) {
 		snprintf(why, size, "there is an SA of that spi already");

@@ -195,15 +195,18 @@ test_encap(void)
 	m_add(&m, O);
 	m.b[29] = 2;
 	is(convert(&m), 0, "UDPENCAP flag alone");
-	ok(req.encap && req.sport == 4500 && req.dport == 4500, "... 4500");
+	ok(req.encap && req.sport == 0 && req.dport == 4500, "... 4500");
 	p = m_ext(&m, OBSD_EXT_UDPENCAP, 8);
 	is(convert(&m), 0, "UDPENCAP of port 0");
-	ok(req.encap && req.sport == 4500 && req.dport == 4500, "... 4500");
+	ok(req.encap && req.sport == 0 && req.dport == 4500, "... 4500");
 	p[4] = 0x12;
 	p[5] = 0x34;
 	is(convert(&m), 0, "UDPENCAP of a port");
+	ok(req.sport == 0 && req.dport == 0x1234, "... is the peer's");
+	p = m_iface(&m, 0, 2);
+	is(convert(&m), 0, "UDPENCAP of a port, outbound");
 	ok(req.sport == 4500 && req.dport == 0x1234, "... is the peer's: dst");
-	m_iface(&m, 0, 1);
+	p[8] = 1;
 	is(convert(&m), 0, "UDPENCAP of a port, inbound");
 	ok(req.sport == 0x1234 && req.dport == 4500, "... is the peer's: src");
 }
