@@ -232,6 +232,12 @@ change(uint32_t id, struct sa *sa, const struct sa_request *req)
 	char why[IPC_TEXTLEN - 40];
 	int error;
 
+	if (req->iface[0] != '\0' && (req->dir != sa->req.dir ||
+	    strcmp(req->iface, sa->tunnel->conf.name) != 0)) {
+		refuse(id, req, EINVAL, "it cannot leave %s",
+		    sa->tunnel->conf.name);
+		return;
+	}
 	if ((error = sadb_move(sa, req, why, sizeof(why))) != 0) {
 		refuse(id, req, error, "%s", why);
 		return;
