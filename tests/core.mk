@@ -100,6 +100,17 @@ tests/net/hostile_engine: tests/net/hostile.c ${SECD_OBJS} libesp/libesp.a
 	    ${CONTROL_OBJS} ${SYS_OBJS} ${SHARED_OBJS} \
 	    libesp/libesp.a -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
 
+# A key manager that is built on each of our <net/pfkeyv2.h>.
+PFKEY_CLIENTS = tests/net/pfkey_client_linux tests/net/pfkey_client_obsd
+
+tests/net/pfkey_client_linux: tests/net/pfkey_client.c ${PFKEY_PUBLIC}
+	${CC} -Ietc/include ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ \
+	    tests/net/pfkey_client.c ${OS_LIBS}
+
+tests/net/pfkey_client_obsd: tests/net/pfkey_client.c ${PFKEY_PUBLIC}
+	${CC} -Ietc/include/openbsd ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ \
+	    tests/net/pfkey_client.c ${OS_LIBS}
+
 # Everything of ours is compiled anew, so that all of it is instrumented.
 FUZZ_CORE_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer ${WARN} -I. \
 	  ${OS_CPPFLAGS} -fsanitize=fuzzer,address,undefined \
