@@ -119,7 +119,8 @@ struct data_path {
 
 struct data_sa {
 	/* set before the worker gets it */
-	struct esp_sa	*esp;
+	struct esp_sa	*esp;		/* NULL: an SPI without keys, of which
+					 * spi and path.dst alone count */
 	struct data_if	*iface;
 	uint32_t	 spi;
 	int		 follow;	/* in, UDP: tell when the peer moves */
@@ -183,6 +184,8 @@ enum data_cmd_type {
 	DATA_SA_ADD,		/* inbound: find sa by its SPI and dst */
 	DATA_SA_REMOVE,
 	DATA_OUT_SET,		/* iface sends by sa (NULL: drops) */
+	DATA_HOLD,		/* keep packets of sa, an SPI without keys */
+	DATA_HOLD_END,		/* let go of sa; its packets come again */
 	DATA_FENCE,		/* all that came before is done */
 	DATA_SA_MOVE,		/* sa's path is cmd's from now on */
 	DATA_WIRE_ADD,		/* receive and send on this socket */
@@ -233,6 +236,22 @@ struct data_sa	*satab_find(const struct satab *, uint32_t spi,
 #define SLOT_MAX	65535	/* largest IP packet */
 #define SLOT_SIZE	(SLOT_HEAD + SLOT_MAX + SLOT_TAIL + 1)
 
+/*
+ * A packet that came before the keys of its SA: in a rekey the peer may be
+ * faster.  Few and not large, so that nobody else fills memory with them.
+ */
+#define HELD_MAX	256
+#define HELD_SIZE	2048
+
+struct held {
+	const struct data_sa *by;	/* whose SPI it has */
+	struct wire	*wire;
+	struct ip_addr	 src;
+	uint16_t	 sport;
+	size_t		 len;
+	uint8_t		 octets[HELD_SIZE];
+};
+
 #define WIRES_MAX	32
 
 /* An outer socket: raw ESP, or UDP on one local port. */
@@ -262,6 +281,8 @@ struct worker {
 	counter		 probe;		/* main: the number awaited; 0 none */
 	struct satab	 satab;
 	counter		 stray[DROP_MAX];	/* of no interface */
+	unsigned int	 nheld;
+	struct held	 held[HELD_MAX];	/* as they came */
 	struct sys_dgram dgram[SYS_BATCH];
 	uint8_t		 slot[SYS_BATCH][SLOT_SIZE];
 };
@@ -281,5 +302,7 @@ void		 data_sa_tell(struct worker *, struct data_sa *);
 
 void		 out_run(struct worker *, struct data_if *);
 void		 in_run(struct worker *, struct wire *);
+/* Take the packets held by this SPI as if they came now. */
+void		 in_again(struct worker *, const struct data_sa *);
 
 #endif /* DATA_H */

@@ -110,6 +110,26 @@ open_packet(struct worker *w, struct data_sa *sa, const struct sys_dgram *d,
 	return -1;
 }
 
+/* Its SA has an SPI, but no keys yet. */
+static void
+hold(struct worker *w, struct wire *wire, const struct data_sa *sa,
+    const struct sys_dgram *d)
+{
+	struct held *h = &w->held[w->nheld];
+
+	if (w->nheld == HELD_MAX || d->len > sizeof(h->octets)) {
+		counter_add(&w->stray[DROP_NO_SA], 1);
+		return;
+	}
+	w->nheld++;
+	h->by = sa;
+	h->wire = wire;
+	h->src = d->src;
+	h->sport = d->sport;
+	h->len = d->len;
+	memcpy(h->octets, d->data, d->len);
+}
+
 static void
 take(struct worker *w, struct wire *wire, struct sys_dgram *d)
 {
@@ -121,6 +141,10 @@ take(struct worker *w, struct wire *wire, struct sys_dgram *d)
 
 	if (sa == NULL)
 		return;
+	if (sa->esp == NULL) {
+		hold(w, wire, sa, d);
+		return;
+	}
 	if (&w->wires[sa->path.wire] != wire) {
 		drop(sa, DROP_ENCAP);
 		return;
@@ -137,6 +161,34 @@ take(struct worker *w, struct wire *wire, struct sys_dgram *d)
 	counter_add(&dif->in_packets, 1);
 	counter_add(&dif->in_bytes, b.len);
 	data_sa_tell(w, sa);
+}
+
+/* One that is held once more, by another, joins at the end meanwhile. */
+void
+in_again(struct worker *w, const struct data_sa *by)
+{
+	struct sys_dgram d;
+	struct held *h;
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < w->nheld; i++) {
+		h = &w->held[i];
+		if (h->by != by) {
+			if (kept != i)
+				w->held[kept] = *h;
+			kept++;
+			continue;
+		}
+		memset(&d, 0, sizeof(d));
+		d.buf = d.data = h->octets;
+		d.size = sizeof(h->octets);
+		d.len = h->len;
+		d.src = h->src;
+		d.sport = h->sport;
+		d.dst = by->path.dst;
+		take(w, h->wire, &d);
+	}
+	w->nheld = kept;
 }
 
 void

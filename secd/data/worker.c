@@ -118,6 +118,14 @@ carry_out(struct worker *w, struct data_cmd *c)
 	case DATA_OUT_SET:
 		c->iface->out = c->sa;
 		break;
+	case DATA_HOLD:
+		satab_add(&w->satab, c->sa);
+		break;
+	case DATA_HOLD_END:
+		/* of the SA with keys, if it is there, or of none */
+		satab_remove(&w->satab, c->sa);
+		in_again(w, c->sa);
+		break;
 	case DATA_SA_MOVE:
 		move(w, c->sa, &c->path);
 		break;

@@ -450,6 +450,9 @@ command_done(struct data_cmd *c)
 	case DATA_FENCE:
 		sadb_gone(c->sa->owner);
 		break;
+	case DATA_HOLD_END:
+		free(c->sa);
+		break;
 	default:
 		break;
 	}

@@ -56,6 +56,8 @@ struct sa {
 	enum sa_rule	 rule;
 	int		 narrow;	/* its flow is not any to any */
 	struct data_sa	*hot;		/* NULL: larval */
+	struct data_sa	*early;		/* keeps packets that come before it
+					 * works; NULL: does not */
 	struct data_path req_path;	/* by request and interface */
 	struct data_path path;		/* as told to the worker last */
 	uint64_t	 sent_packets;	/* out, UDP: packets when sent_ms */

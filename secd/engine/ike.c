@@ -118,8 +118,8 @@ ike_getspi(uint32_t id, const struct msg_getspi *m)
 
 /* --- new ones --- */
 
-/* Make it; 0, or an errno after refusing. */
-static int
+/* Make it and answer; NULL after refusing. */
+static struct sa *
 install(uint32_t id, struct sa_request *req)
 {
 	char why[IPC_TEXTLEN - 40];
@@ -130,11 +130,11 @@ install(uint32_t id, struct sa_request *req)
 
 	if ((t = map_sa(req, &rule, why, sizeof(why))) == NULL) {
 		refuse(id, req, ENXIO, "%s", why);
-		return ENXIO;
+		return NULL;
 	}
 	if ((sa = sa_new(req, &t->conf, &error, why, sizeof(why))) == NULL) {
 		refuse(id, req, error, "%s", why);
-		return error;
+		return NULL;
 	}
 	if ((error = sadb_conflict(sa, NULL, why, sizeof(why))) != 0) {
 		/* daemons count that as success */
@@ -143,13 +143,13 @@ install(uint32_t id, struct sa_request *req)
 		else
 			refuse(id, req, error, "%s", why);
 		sa_free(sa);
-		return error;
+		return NULL;
 	}
 	sa->rule = rule;
 	if (sadb_insert(sa, t))
 		reserve_first(sa);
 	engine_result(id, 0, "%s", "");
-	return 0;
+	return sa;
 }
 
 /* The larval SA that this request makes whole, or NULL. */
@@ -162,18 +162,28 @@ larval_of(const struct sa_request *req)
 	    sa : NULL;
 }
 
-/* Its SPI is free meanwhile, and its own again if that fails. */
+/*
+ * Its SPI is free meanwhile, and its own again if that fails.  Packets that
+ * came too early are kept until the SA works.
+ */
 static void
 mature(uint32_t id, struct sa *larval, struct sa_request *req)
 {
 	struct sa_request was = larval->req;
+	struct data_sa *early = larval->early;
+	struct sa *sa;
 
 	req->dir = SA_IN;
 	if (req->reqid == 0)
 		req->reqid = was.reqid;
+	larval->early = NULL;
 	sadb_remove(larval, NULL, NULL, "");
-	if (install(id, req) != 0)
-		sa_new_larval(&was);
+	if ((sa = install(id, req)) != NULL) {
+		sa->early = early;
+		return;
+	}
+	sa_new_larval(&was);
+	engine_command(DATA_HOLD_END, NULL, early);
 }
 
 void

@@ -194,8 +194,14 @@ sa_new_larval(const struct sa_request *req)
 {
 	struct sa *sa;
 
-	if ((sa = calloc(1, sizeof(*sa))) == NULL)
+	if ((sa = calloc(1, sizeof(*sa))) == NULL ||
+	    (sa->early = calloc(1, sizeof(*sa->early))) == NULL) {
+		free(sa);
 		return NULL;
+	}
+	sa->early->spi = req->spi;
+	sa->early->path.dst = req->dst;
+	engine_command(DATA_HOLD, NULL, sa->early);
 	sa->req = *req;
 	sa->state = SA_LARVAL;
 	sa->id = engine_id();
@@ -334,6 +340,15 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	return 0;
 }
 
+/* The worker has, or will have, nobody to keep packets for. */
+static void
+end_hold(struct sa *sa)
+{
+	if (sa->early != NULL)
+		engine_command(DATA_HOLD_END, NULL, sa->early);
+	sa->early = NULL;
+}
+
 void
 sadb_activate(struct sa *sa)
 {
@@ -344,6 +359,7 @@ sadb_activate(struct sa *sa)
 	sa->usable_ms = engine_ms();
 	if (sa->req.dir == SA_IN) {
 		engine_command(DATA_SA_ADD, NULL, sa->hot);
+		end_hold(sa);
 		t->nin++;
 	} else
 		t->nout++;
@@ -364,6 +380,7 @@ sadb_activate(struct sa *sa)
 static void
 remove_larval(struct sa *sa)
 {
+	end_hold(sa);
 	RB_REMOVE(sa_ids, &ids, sa);
 	RB_REMOVE(sa_spis, &spis, sa);
 	count--;
@@ -381,6 +398,7 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		return;
 	}
 	reserve_cancel(sa);
+	end_hold(sa);
 	if (sa->predecessor != NULL)
 		sa->predecessor->successor = NULL;
 	if (sa->job != NULL) {
