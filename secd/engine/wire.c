@@ -24,6 +24,7 @@
 #define TRIES		2	/* of each: a busy queue may drop a probe */
 #define WAIT_MS		100
 #define PACE_MS		5000	/* between looks at a silent port */
+#define LATEST_MS	2000	/* a look waits no longer, stir what may */
 #define KEEPALIVE_MS	18000	/* since a tick of 2 s saw a packet leave:
 				 * RFC 3948 2.3 wants one within 20 s */
 
@@ -51,6 +52,7 @@ static struct {
 	uint8_t		 octets[PROBE_LEN];
 	uint32_t	 todo;		/* 1 << index of those that wait, */
 	int64_t		 due_ms;	/* at least until then */
+	int64_t		 since_ms;	/* they have waited */
 	int64_t		 last_ms;	/* when a round began */
 	uint64_t	 ike;		/* IKE's datagrams that came to us */
 } probe;
@@ -241,9 +243,13 @@ wire_stir(int ms)
 	int64_t due = engine_ms() + ms;
 	unsigned int i;
 
+	if (probe.todo == 0)
+		probe.since_ms = engine_ms();
 	for (i = 0; i < nouters; i++)
 		if (outers[i].shared)
 			probe.todo |= 1U << i;
+	if (due > probe.since_ms + LATEST_MS)
+		due = probe.since_ms + LATEST_MS;
 	if (due > probe.due_ms)
 		probe.due_ms = due;
 	if (probe.todo != 0 && probe.of == NULL)

@@ -15,11 +15,13 @@
 import os
 import socket
 import struct
+import threading
 import time
 
 import daemon
 import esp
 import lib
+import pfkey
 from lib import contains, ok, same
 
 OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
@@ -194,6 +196,24 @@ def check_shared(b, ike, name):
         name + ": and keep it")
 
 
+class Restless:
+    """An IKE daemon that ends as soon as it has begun, again and again."""
+
+    def __init__(self, d):
+        self.d, self.running = d, True
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while self.running:
+            pfkey.Client(self.d, "restless").close()
+            time.sleep(0.2)
+
+    def stop(self):
+        self.running = False
+        self.thread.join()
+
+
 def shares_port(a, b, da):
     ike = Ike(a)
     check_shared(b, ike, "secd, then IKE")
@@ -211,6 +231,14 @@ def shares_port(a, b, da):
     same(lib.ping(b, "10.0.0.2", "10.0.0.1", 3), 3, "IKE away again")
     ike = Ike(a)
     check_shared(b, ike, "IKE restarts, was first")
+    da.stop()
+    da.start()
+    check_shared(b, ike, "secd restarts once more")
+    restless = Restless(da)
+    ike.close()
+    ike = Ike(a)
+    check_shared(b, ike, "IKE restarts, another comes and goes")
+    restless.stop()
     ike.close()
 
 
