@@ -123,7 +123,7 @@ struct data_sa {
 					 * spi and path.dst alone count */
 	struct data_if	*iface;
 	uint32_t	 spi;
-	int		 follow;	/* in, UDP: tell when the peer moves */
+	int		 follow;	/* in: tell when a UDP peer moves */
 	void		*owner;		/* the engine's SA */
 
 	/* set before the worker gets it, changed by DATA_SA_MOVE */

@@ -102,7 +102,8 @@ open_packet(struct worker *w, struct data_sa *sa, const struct sys_dgram *d,
 	atomic_store_explicit(&sa->seq, esp_sa_seq(sa->esp),
 	    memory_order_relaxed);
 	/* it is authentic, even if no good */
-	if (sa->follow && counter_get(&sa->seq) > newest)
+	if (sa->follow && sa->path.dport != 0 &&
+	    counter_get(&sa->seq) > newest)
 		follow(w, sa, d);
 	if (st == ESP_OK)
 		return 0;

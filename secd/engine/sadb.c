@@ -180,8 +180,7 @@ sa_new(const struct sa_request *req, const struct iface_conf *conf, int *error,
 	}
 	data_sa_init(sa->hot, sa);
 	sa->path = sa->hot->path = sa->req_path;
-	sa->hot->follow = req->dir == SA_IN && sa->path.dport != 0 &&
-	    !conf->nofollow;
+	sa->hot->follow = req->dir == SA_IN && !conf->nofollow;
 	sa->hot->spi = req->spi;
 	sa->id = engine_id();
 	sa->added = time(NULL);

@@ -154,7 +154,7 @@ unchanged(const struct sa *sa)
 	    o->suite == sa->suite && o->req.dir == sa->req.dir &&
 	    o->req.flags == sa->req.flags && o->req.replay == sa->req.replay &&
 	    memcmp(&o->req_path, &sa->req_path, sizeof(o->req_path)) == 0 &&
-	    o->hot->follow == sa->hot->follow &&
+	    (o->hot->follow == sa->hot->follow || sa->path.dport == 0) &&
 	    memcmp(o->ident, sa->ident, sizeof(o->ident)) == 0;
 }
 

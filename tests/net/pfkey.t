@@ -463,6 +463,29 @@ def switching(d, b):
     same(sends_with(), 0xf106, "the fifth is deleted, so the peer has the "
         "sixth at least")
     wire.stop()
+
+
+def onto_nat(d, b):
+    """MOBIKE: SAs that were raw go on behind a NAT, and follow it."""
+    c = pfkey.Client(d, "mobile")
+    c.begin()
+    s = Suite()
+    spi = c.must(c.getspi(B, A)).spi()
+    c.must(c.update(spi, B, A, s, **LIVES))
+    c.must(c.add(0x8a01, A, B, Suite(), **LIVES))
+    c.must(c.update(spi, B, A, encap=(4500, 4500)))
+    c.must(c.update(0x8a01, A, B, encap=(4500, 4500)))
+    lib.until(lambda: d.sa("out", 0x8a01)["state"] == "active", "both active")
+    sealer = esp_peer.Sa(spi, (s.enc, s.auth), s.key + s.authkey)
+    tx = lib.udp(b, "192.0.2.3", 5000)
+    tx.sendto(sealer.seal(esp.udp_packet("10.9.0.2", 1, "10.9.0.1", 9,
+        b"x" * 16), 1), (A, 4500))
+    tx.close()
+    lib.until(lambda: d.sa("in", spi)["packets"] == 1, "its packet")
+    time.sleep(0.2)
+    row = d.sa("out", 0x8a01)
+    same((row["to"], row["to_port"]), ("192.0.2.3", 5000), "SAs that were "
+        "moved to UDP follow the peer's NAT")
     c.must(c.flush())
     c.close()
 
@@ -869,6 +892,9 @@ def main():
     outer_v6(d)
     udp_encap(d)
     switching(d, b)
+
+    onto_nat(d, b)
+    narrow(d)
     expiry(d, b)
     for dialect in ("linux", "openbsd"):
         refuses(d, dialect)
