@@ -44,7 +44,7 @@ struct sa {
 	TAILQ_ENTRY(sa)	 asking;	/* while asked is not 0 */
 	TAILQ_ENTRY(sa)	 draining;	/* while SA_DRAINING */
 	TAILQ_ENTRY(sa)	 entry;		/* in its tunnel, newest first; or in a
-					 * list of staged ones */
+					 * list of staged or of larval ones */
 	uint64_t	 id;
 	struct sa_request req;		/* keys wiped; replay is in effect; src
 					 * and dst as its owner names them */
@@ -138,6 +138,9 @@ int		 sadb_move(struct sa *, const struct sa_request *, char *why,
 		    size_t size);
 /* Larval ones too, draining ones not. */
 struct sa	*sadb_find(uint32_t spi, const struct ip_addr *dst);
+/* The next of this SPI, whatever its destination, or NULL; the first of NULL. */
+struct sa	*sadb_find_next(uint32_t spi, struct sa *);
+const struct sas *sadb_larvals(void);
 /* The first SA with an id above this one, or NULL. */
 struct sa	*sadb_after(uint64_t id);
 /*

@@ -55,8 +55,8 @@ count_larval(const struct sa_owner *o)
 	const struct sa *sa;
 	unsigned int n = 0;
 
-	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(sa->id))
-		if (sa->state == SA_LARVAL && owns(o, sa))
+	TAILQ_FOREACH(sa, sadb_larvals(), entry)
+		if (owns(o, sa))
 			n++;
 	return n;
 }
@@ -217,10 +217,8 @@ find_own(const struct sa_owner *o, uint32_t spi, const struct ip_addr *dst,
 
 	if (sa != NULL)
 		return owns(o, sa) ? sa : NULL;
-	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(sa->id)) {
-		if (sa->req.spi != spi || !owns(o, sa) ||
-		    sa->state == SA_DRAINING ||
-		    (dir != SA_ANY_DIR && sa->req.dir != dir))
+	while ((sa = sadb_find_next(spi, sa)) != NULL) {
+		if (!owns(o, sa) || (dir != SA_ANY_DIR && sa->req.dir != dir))
 			continue;
 		if (found != NULL)
 			return NULL;	/* two of that SPI: which? */

@@ -36,6 +36,7 @@ RB_GENERATE(sa_digests, sa, by_digest, cmp_digest)
 static struct sa_ids	ids = RB_INITIALIZER(&ids);
 static struct sa_spis	spis = RB_INITIALIZER(&spis);
 static struct sa_digests digests = RB_INITIALIZER(&digests);
+static struct sas	larvals = TAILQ_HEAD_INITIALIZER(larvals);
 static TAILQ_HEAD(, sa)	draining = TAILQ_HEAD_INITIALIZER(draining);
 static unsigned int	count;
 
@@ -208,6 +209,7 @@ sa_new_larval(const struct sa_request *req)
 	sa->added_ms = engine_ms();
 	RB_INSERT(sa_ids, &ids, sa);
 	RB_INSERT(sa_spis, &spis, sa);
+	TAILQ_INSERT_TAIL(&larvals, sa, entry);
 	count++;
 	return sa;
 }
@@ -382,6 +384,7 @@ remove_larval(struct sa *sa)
 	end_hold(sa);
 	RB_REMOVE(sa_ids, &ids, sa);
 	RB_REMOVE(sa_spis, &spis, sa);
+	TAILQ_REMOVE(&larvals, sa, entry);
 	count--;
 	sa_free(sa);
 }
@@ -536,6 +539,28 @@ sadb_find(uint32_t spi, const struct ip_addr *dst)
 	key.req.spi = spi;
 	key.req.dst = *dst;
 	return RB_FIND(sa_spis, &spis, &key);
+}
+
+struct sa *
+sadb_find_next(uint32_t spi, struct sa *at)
+{
+	struct sa key;
+
+	if (at != NULL)
+		at = RB_NEXT(sa_spis, &spis, at);
+	else {
+		/* no address is less than none */
+		memset(&key, 0, sizeof(key));
+		key.req.spi = spi;
+		at = RB_NFIND(sa_spis, &spis, &key);
+	}
+	return at != NULL && at->req.spi == spi ? at : NULL;
+}
+
+const struct sas *
+sadb_larvals(void)
+{
+	return &larvals;
 }
 
 struct sa *
