@@ -289,8 +289,11 @@ commit_sas(void)
 		if (old != NULL && old->state == SA_LARVAL) {
 			sadb_remove(old, NULL, NULL, "");
 			old = NULL;
-		} else if (old != NULL)
+		} else if (old != NULL) {
+			/* an IKE daemon's, that came during the reload */
+			life_tell(old, 1);
 			sadb_remove(old, NULL, sa, "replaced by secd.conf");
+		}
 		if (sadb_insert(sa, tunnel_find(sa->req.iface)) && old == NULL)
 			sadb_activate(sa);
 	}

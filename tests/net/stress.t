@@ -80,8 +80,8 @@ class Daemon(Actor):
         return 0x1000 + self.random.randrange(24)
 
     def ends(self):
-        peer = self.random.choice((B, C))
-        return (A, peer) if self.random.randrange(2) else (peer, A)
+        far = self.random.choice((B, C))
+        return (A, far) if self.random.randrange(2) else (far, A)
 
     def life(self):
         r, choices = self.random, (0, 0, 1, 3, 1 << 62, (1 << 64) - 1)
@@ -214,11 +214,48 @@ def scale(d):
     c.close()
 
 
+# --- between two steps ---
+
+def background(d, *args):
+    """secctl, while something else happens; join() it."""
+    t = threading.Thread(target=d.ctl, args=args)
+    t.start()
+    return t
+
+
+def overtaken(d, hook):
+    """An IKE daemon's SA takes the place of one of secd.conf while its reload
+    waits for the disk."""
+    c = pfkey.Client(d, "overtaken")
+    c.begin()
+    key = daemon.key_file("static", os.urandom(20))
+    d.configure(ONE.replace("}", "; sa out spi 0x7001 src %s dst %s enc "
+        "aes-128-gcm key file \"%s\" }" % (A, B, key)) + TWO)
+    hook("hold")
+    t = background(d, "reload")
+    time.sleep(0.5)
+    same(c.add(0x7001, A, B, suite(2)).errno, 0, "ADD while a reload waits for "
+        "the ledger")
+    os.unlink(d.hook + "/hold")
+    t.join()
+    same([r["owner"] for r in d.json("sa")["sas"]], [None],
+        "the configured one takes its place")
+    m = c.next(2)
+    same((m and m.name, m and m.spi()), ("EXPIRE", 0x7001), "which is told")
+    d.configure(ONE + TWO)
+    d.must("reload")
+    c.close()
+
+
 def main():
     a, b = lib.Ns("a"), lib.Ns("b")
     lib.link(a, b, v4=(A, B))
     b.run("ip addr add %s/24 dev eth0" % C)
-    d = daemon.Secd(a, ONE + TWO).start()
+    d = daemon.Secd(a, ONE + TWO)
+    d.hook = os.path.join(lib.tmpdir(), "hook")
+    os.mkdir(d.hook)
+    d.start(env={"LD_PRELOAD": daemon.HOOK, "SECD_HOOK_DIR": d.hook})
+    overtaken(d, lambda name: open(d.hook + "/" + name, "w").close())
     scale(d)
     everything(d)
     d.must("stop -d")
