@@ -42,7 +42,8 @@ struct sa {
 	RB_ENTRY(sa)	 by_spi;	/* and destination */
 	RB_ENTRY(sa)	 by_digest;	/* of the key, then id */
 	TAILQ_ENTRY(sa)	 asking;	/* while asked is not 0 */
-	TAILQ_ENTRY(sa)	 draining;	/* while SA_DRAINING */
+	TAILQ_ENTRY(sa)	 draining;	/* while SA_DRAINING, also when it has
+					 * been removed */
 	TAILQ_ENTRY(sa)	 entry;		/* in its tunnel, newest first; or in a
 					 * list of staged or of larval ones */
 	uint64_t	 id;
@@ -108,8 +109,9 @@ int		 sa_conflict(const struct sa *, const struct sa *other,
 		    char *why, size_t size);
 /*
  * Enter it, waiting; sadb_activate() makes it carry packets.  A draining one of
- * the same key or SPI ends: where there is one, sa waits for that, asks the
- * ledger then by itself, and this returns 0; else 1.
+ * the same key or SPI ends: where there is one, or one that the worker has not
+ * let go of yet, sa waits for that, asks the ledger then by itself, and this
+ * returns 0; else 1.
  */
 int		 sadb_insert(struct sa *, struct tunnel *);
 void		 sadb_activate(struct sa *);

@@ -37,7 +37,9 @@ static struct sa_ids	ids = RB_INITIALIZER(&ids);
 static struct sa_spis	spis = RB_INITIALIZER(&spis);
 static struct sa_digests digests = RB_INITIALIZER(&digests);
 static struct sas	larvals = TAILQ_HEAD_INITIALIZER(larvals);
-static TAILQ_HEAD(, sa)	draining = TAILQ_HEAD_INITIALIZER(draining);
+static struct sas	draining = TAILQ_HEAD_INITIALIZER(draining);
+/* Removed, but the worker may not know yet; the last one first. */
+static struct sas	leaving = TAILQ_HEAD_INITIALIZER(leaving);
 static unsigned int	count;
 
 static int
@@ -273,15 +275,15 @@ sadb_conflict(const struct sa *sa, int (*leaves)(const struct sa *), char *why,
 }
 
 /*
- * One that drains and would be in the way: its packets would be taken for the
- * new one's, or its numbers be missed by the ledger.
+ * One of these that would be in the way: its packets would be taken for the new
+ * one's, or its numbers be missed by the ledger.
  */
 static struct sa *
-draining_twin(const struct sa *sa)
+twin_in(const struct sas *list, const struct sa *sa)
 {
 	struct sa *o;
 
-	TAILQ_FOREACH(o, &draining, draining)
+	TAILQ_FOREACH(o, list, draining)
 		if (cmp_spi(o, sa) == 0 || memcmp(o->digest, sa->digest,
 		    sizeof(o->digest)) == 0)
 			return o;
@@ -313,7 +315,7 @@ find_pair(struct sa *sa, const struct tunnel *t)
 int
 sadb_insert(struct sa *sa, struct tunnel *t)
 {
-	struct sa *twin, *last = NULL;
+	struct sa *twin, *last;
 
 	sa->tunnel = t;
 	sa->state = SA_WAITING;
@@ -327,13 +329,12 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	count++;
 	sa->narrow = t->narrow && (sa->req.flags & SA_F_IKE);
 	life_arm(sa);
-	while ((twin = draining_twin(sa)) != NULL) {
+	while ((twin = twin_in(&draining, sa)) != NULL)
 		sadb_remove(twin, NULL, NULL, "its like is added again");
-		last = twin;
-	}
-	if (last == NULL)
-		return 1;
 	/* fences come back in order, so this is the last to go */
+	last = twin_in(&leaving, sa);
+	if (last == NULL || (last->successor != NULL && last->successor != sa))
+		return 1;
 	if (sa->predecessor != NULL)
 		sa->predecessor->successor = NULL;
 	last->successor = sa;
@@ -439,6 +440,7 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		successor->predecessor = sa;
 	if (job != NULL)
 		job->pending++;
+	TAILQ_INSERT_HEAD(&leaving, sa, draining);
 	/* when this comes back, the worker has forgotten it */
 	engine_command(DATA_FENCE, NULL, sa->hot);
 }
@@ -506,6 +508,7 @@ sadb_gone(struct sa *sa)
 	struct job *job = sa->job;
 	struct sa *next = sa->successor;
 
+	TAILQ_REMOVE(&leaving, sa, draining);
 	/* a low mark may have been told after the removal */
 	reserve_cancel(sa);
 	if (sa->req.dir == SA_IN)

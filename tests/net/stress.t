@@ -12,6 +12,7 @@
 #   clients -> pfkey.sock of secd                 |
 #         eth0 192.0.2.1 ------------------- 192.0.2.2, .3 eth0
 
+import ctypes
 import hashlib
 import os
 import random
@@ -19,7 +20,9 @@ import threading
 import time
 
 import daemon
+import esp
 import lib
+import peer
 import pfkey
 from lib import ok, same
 from pfkey import OUT, Suite
@@ -247,6 +250,59 @@ def overtaken(d, hook):
     c.close()
 
 
+class Frozen:
+    """The worker's thread, stopped."""
+    ATTACH, DETACH = 16, 17
+
+    def __init__(self, d):
+        pid = d.pids()["engine"]
+        self.tid = [int(t) for t in os.listdir("/proc/%d/task" % pid)
+            if int(t) != pid][0]
+        self.trace(self.ATTACH)
+        os.waitpid(self.tid, 0x40000000)	# __WALL
+
+    def trace(self, what):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.ptrace(ctypes.c_long(what), ctypes.c_long(self.tid), None,
+                None) != 0:
+            raise lib.Failure("ptrace: %s" % os.strerror(ctypes.get_errno()))
+
+    def thaw(self):
+        self.trace(self.DETACH)
+
+
+def comes_back(d, b):
+    """The worker still has an inbound SA that was deleted when its like is
+    added: nothing that the first has seen is taken by the second."""
+    c = pfkey.Client(d, "back")
+    c.begin()
+    s, spi = suite(4), 0x7100
+    c.must(c.getspi(B, A, spi, spi))
+    c.must(c.update(spi, B, A, s))
+    lib.until(lambda: d.sa("in", spi)["state"] == "active", "active")
+    wire = esp.RawPeer(b, B, A)
+    sealer = peer.Sa(spi, (s.enc, s.auth), s.key + s.authkey)
+    packets = [sealer.seal(esp.udp_packet("10.9.0.2", 1, "10.9.0.1", 9,
+        b"x" * 16), n) for n in range(1, 41)]
+    frozen = Frozen(d)
+    for p in packets[:20]:
+        wire.send(p)
+    c.must(c.delete(spi, B, A))
+    c.update(spi, B, A, s)
+    c.must(c.add(spi, B, A, s))
+    time.sleep(0.3)
+    frozen.thaw()
+    lib.until(lambda: d.sa("in", spi)["state"] == "active", "active again")
+    for p in packets:
+        wire.send(p)
+    lib.until(lambda: d.sa("in", spi)["packets"] >= 20, "the new ones")
+    time.sleep(0.2)
+    seen = d.iface()["in"]["packets"]
+    same(seen, 40, "an SA that comes back takes no packet twice")
+    c.must(c.flush())
+    c.close()
+
+
 def main():
     a, b = lib.Ns("a"), lib.Ns("b")
     lib.link(a, b, v4=(A, B))
@@ -256,6 +312,7 @@ def main():
     os.mkdir(d.hook)
     d.start(env={"LD_PRELOAD": daemon.HOOK, "SECD_HOOK_DIR": d.hook})
     overtaken(d, lambda name: open(d.hook + "/" + name, "w").close())
+    comes_back(d, b)
     scale(d)
     everything(d)
     d.must("stop -d")
