@@ -30,7 +30,8 @@ files=$(find "$here/corpus/$name" -type f | wc -l)
 ok $? "$name: a committed corpus of $files files"
 
 # Each file alone first: what was found once must not come back.
-"$here/fuzz_$name" -runs=0 -timeout=5 "$here/corpus/$name" >"$work/log" 2>&1
+"$here/fuzz_$name" -runs=0 -timeout=5 -artifact_prefix="$keep/$name-" \
+    "$here/corpus/$name" >"$work/log" 2>&1
 status=$?
 ok $status "$name: the corpus passes"
 [ $status -eq 0 ] || sed 's/^/# /' "$work/log"
