@@ -885,8 +885,6 @@ def main():
     for dialect in ("linux", "openbsd"):
         basics(d, dialect)
     narrow(d)		# before a flood of lines that the parent cuts off
-    # while the log has room: a flood of lines is cut
-    narrow(d)
     refused_update(d)
     spis(d)
     suites(d)
