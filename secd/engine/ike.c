@@ -173,6 +173,11 @@ mature(uint32_t id, struct sa *larval, struct sa_request *req)
 	struct data_sa *early = larval->early;
 	struct sa *sa;
 
+	if (req->dir == SA_OUT) {
+		refuse(id, req, EINVAL, "this host has the SPI, so it is "
+		    "inbound");
+		return;
+	}
 	req->dir = SA_IN;
 	if (req->reqid == 0)
 		req->reqid = was.reqid;

@@ -453,6 +453,10 @@ sadb_move(struct sa *sa, const struct sa_request *to, char *why, size_t size)
 	struct sa *o;
 	int error;
 
+	/* a change of lifetimes says nothing of NATs */
+	if (!to->encap && addr_equal(&to->src, &req.src) &&
+	    addr_equal(&to->dst, &req.dst))
+		return 0;
 	req.src = to->src;
 	req.dst = to->dst;
 	req.encap = to->encap;

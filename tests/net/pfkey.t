@@ -656,6 +656,12 @@ def udp_encap(d):
         r = c.update(spi, "192.0.2.3", A, encap=(40001, 4500))
         same((code(r), d.sa("in", spi)["src"]), ("", "192.0.2.3"),
             NAMES[dialect] + ": UPDATE without keys moves an SA")
+        c.must(c.update(spi, "192.0.2.3", A, **LIVES))
+        same(d.sa("in", spi)["encap"], True, NAMES[dialect] + ": and a change "
+            "of lifetimes leaves it in UDP")
+        spi = c.must(c.getspi(B, A)).spi()
+        same(code(c.update(spi, B, A, Suite(), unit=(0, OUT), **LIVES)),
+            "EINVAL", NAMES[dialect] + ": UPDATE of an SPI of ours, outwards")
         c.must(c.flush())
         c.close()
 
