@@ -101,7 +101,8 @@ tell_seen(struct ipc *ipc, uint32_t id, const struct msg_reserve *r,
 /*
  * The highest number of a key that was or may still be granted: what is on
  * disk, and what waits for it.  Marks of grants that failed are not among them,
- * so that a disk that fails for days does not use up the numbers.
+ * so that a disk that fails for days does not use up the numbers.  What the
+ * peer sent under it, when it was the key of the other direction, is taken too.
  */
 static uint64_t
 highest(const uint8_t digest[KEY_DIGEST_LEN])
@@ -111,7 +112,7 @@ highest(const uint8_t digest[KEY_DIGEST_LEN])
 	uint64_t top = 0;
 
 	if (ledger_find(ledger, digest, &k) == 0)
-		top = k.durable;
+		top = k.durable > k.seen ? k.durable : k.seen;
 	TAILQ_FOREACH(w, &waitings, entry)
 		if (memcmp(w->m.digest, digest, KEY_DIGEST_LEN) == 0 &&
 		    w->m.top > top)

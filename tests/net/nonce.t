@@ -216,6 +216,10 @@ def inbound(s, peer):
         row = d.sa("in", 0x7001)
         same((row["packets"], sum(row["drops"].values())), (1, len(old) - 1),
             "%s: what was received before is refused, the next is not" % name)
+    d.must("flush sa")
+    s.add("seven", 0x7002)
+    ok(s.send("the other way round", "seven") > sealer.seq, "and the numbers "
+        "that the peer used are not used again")
 
 
 def main():
