@@ -140,7 +140,7 @@ int		 sadb_move(struct sa *, const struct sa_request *, char *why,
 		    size_t size);
 /* Larval ones too, draining ones not. */
 struct sa	*sadb_find(uint32_t spi, const struct ip_addr *dst);
-/* The next of this SPI, whatever its destination, or NULL; of NULL the first. */
+/* The next SA of this SPI, to any destination, or NULL; of NULL the first. */
 struct sa	*sadb_find_next(uint32_t spi, struct sa *);
 const struct sas *sadb_larvals(void);
 /* The first SA with an id above this one, or NULL. */
