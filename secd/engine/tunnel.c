@@ -4,8 +4,9 @@
  * says by the carrier whether the interface can carry packets.
  *
  * A new outbound SA does not become the current one at once: its peer may not
- * have installed its own half yet.  It does when the peer is heard on a newer
- * inbound SA, when the current one goes, or after a delay, whichever is first.
+ * have installed its own half yet.  It does when the peer is heard on the
+ * inbound SA that was made with it, when the current one goes, or when it has
+ * waited itself, whichever is first.
  */
 #include <errno.h>
 #include <stdlib.h>
