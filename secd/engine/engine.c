@@ -25,7 +25,6 @@
 #include "secd/secd.h"
 
 #define TICK_S	1
-#define STIR_MS	1000	/* an IKE daemon binds its ports meanwhile */
 
 static struct event_base *base;
 static struct ipc	*parent, *control;
@@ -337,7 +336,7 @@ control_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 		ike_narrow(id, (struct msg_narrow *)m->body);
 		break;
 	case MSG_IKE_STIRS:
-		wire_stir(STIR_MS);
+		wire_stir(WIRE_STIR_MS);
 		break;
 	case MSG_SA_FLUSH:
 		if (!text_ok(name->name, sizeof(name->name)))

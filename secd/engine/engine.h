@@ -275,7 +275,11 @@ int		 path_for(const struct iface_conf *, const struct sa_request *,
 		    struct data_path *, char *why, size_t size);
 /* Main's own datagram by a UDP path; 0, or -1 with errno. */
 int		 wire_send(const struct data_path *, const void *, size_t);
-/* Who shares port 4500 may have changed: look at it after so many ms. */
+/*
+ * Who shares port 4500 may have changed: look at it after so many ms.  An IKE
+ * daemon that begins anew binds its ports within WIRE_STIR_MS.
+ */
+#define WIRE_STIR_MS	1000
 void		 wire_stir(int ms);
 /* The worker got the probe. */
 void		 wire_probed(const struct wire *);

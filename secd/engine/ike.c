@@ -15,7 +15,6 @@
 
 #define LARVAL_MAX	4096	/* SPIs of one owner that wait for their keys */
 #define SPI_TRIES	64
-#define STIR_MS	1000	/* it binds its ports meanwhile */
 
 static const char *
 name_of(const struct sa_owner *o)
@@ -385,7 +384,7 @@ ike_flush(uint32_t id, const struct sa_owner *o)
 		sadb_remove(sa, NULL, NULL, "flushed by its IKE daemon");
 	}
 	/* it begins anew */
-	wire_stir(STIR_MS);
+	wire_stir(WIRE_STIR_MS);
 	engine_result(id, 0, "%s", "");
 }
 

@@ -312,19 +312,6 @@ def shown(d):
     lib.until(lambda: not clients(d), "the clients to be gone")
 
 
-def speed(d):
-    """iked waits for a millisecond."""
-    c = pfkey.Client(d, "speed")
-    c.begin()
-    c.must(c.add(0xd001, A, B, Suite(), **LIVES))
-    times = c.latency(1000, lambda: c.get(0xd001, A, B))
-    lib.diag("GET: median %.3f ms, 99 of 100 below %.3f, worst %.3f" % (
-        times[500] * 1e3, times[990] * 1e3, times[-1] * 1e3))
-    ok(times[500] < 1e-3, "half of 1000 replies take less than 1 ms")
-    c.must(c.flush())
-    c.close()
-
-
 # --- what secd says unasked ---
 
 def expiry(d, b):
@@ -896,7 +883,6 @@ def main():
     suites(d)
     owners(d)
     shown(d)
-    speed(d)
     outer_v6(d)
     udp_encap(d)
     switching(d, b)
