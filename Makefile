@@ -32,7 +32,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack ${SANITIZE} ${LDFLAGS}
 ESP_OBJS = libesp/aead.o libesp/buf.o libesp/cbc.o libesp/evp.o \
 	  libesp/hmac.o libesp/inner.o libesp/open.o libesp/replay.o \
 	  libesp/sa.o libesp/seal.o libesp/status.o libesp/suite.o
-ESP_HDRS = libesp/crypto.h libesp/esp.h libesp/internal.h
+ESP_HDRS = libesp/crypto.h libesp/esp.h libesp/internal.h libesp/offload.h
 
 SHARED_OBJS = secd/ipc.o secd/log.o secd/proc.o ${FORM_OBJS}
 FORM_OBJS = secd/addr.o secd/hex.o secd/msg.o secd/request.o
@@ -63,7 +63,7 @@ ENGINE_HDRS = secd/engine/engine.h
 DATA_OBJS = secd/data/drop.o secd/data/in.o secd/data/out.o \
 	  secd/data/queue.o secd/data/satab.o secd/data/worker.o
 DATA_HDRS = secd/data/data.h
-SYS_HDRS = secd/sys/sys.h
+SYS_HDRS = secd/sys/sys.h libesp/esp.h libesp/offload.h
 
 SECD_OBJS = ${PARENT_OBJS} ${CONTROL_OBJS} ${ENGINE_OBJS} ${DATA_OBJS} \
 	  ${SYS_OBJS} ${SHARED_OBJS}

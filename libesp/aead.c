@@ -90,26 +90,17 @@ aead_clear(void *state)
 
 enum esp_status
 esp_aead_encrypt(void *state, const uint8_t *nonce, const uint8_t *aad,
-    size_t aadlen, const uint8_t *in, size_t len, uint8_t *out, size_t tail,
-    uint8_t *icv)
+    size_t aadlen, const uint8_t *in, size_t len, uint8_t *out, uint8_t *icv)
 {
 	struct aead *a = state;
 	int n;
 
-	if (aadlen > INT_MAX || len > INT_MAX - tail)
+	if (aadlen > INT_MAX || len > INT_MAX)
 		return ESP_CRYPTO;
-	if (in == out) {	/* one piece: the tail follows */
-		len += tail;
-		tail = 0;
-	}
 	if (EVP_EncryptInit_ex(a->ctx, NULL, NULL, NULL, nonce) != 1 ||
 	    EVP_EncryptUpdate(a->ctx, NULL, &n, aad, (int)aadlen) != 1 ||
-	    EVP_EncryptUpdate(a->ctx, out, &n, in, (int)len) != 1)
-		goto fail;
-	if (tail > 0 && EVP_EncryptUpdate(a->ctx, out + len, &n, out + len,
-	    (int)tail) != 1)
-		goto fail;
-	if (EVP_EncryptFinal_ex(a->ctx, icv, &n) != 1)	/* writes nothing */
+	    EVP_EncryptUpdate(a->ctx, out, &n, in, (int)len) != 1 ||
+	    EVP_EncryptFinal_ex(a->ctx, icv, &n) != 1)	/* writes nothing */
 		goto fail;
 	a->tag[0].data = icv;
 	if (EVP_CIPHER_CTX_get_params(a->ctx, a->tag) != 1)
@@ -166,8 +157,8 @@ make_aad(const struct aead *a, uint64_t seq, const uint8_t *pkt, uint8_t *aad)
 }
 
 static enum esp_status
-aead_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *payload,
-    size_t len, size_t tail)
+aead_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *text,
+    size_t len)
 {
 	uint8_t nonce[ESP_AEAD_NONCELEN], aad[AADLEN_ESN];
 	uint8_t *out = pkt + ESP_HDR_LEN + IVLEN;
@@ -176,8 +167,8 @@ aead_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *payload,
 	esp_store64(pkt + ESP_HDR_LEN, seq);
 	make_nonce(state, pkt, nonce);
 	aadlen = make_aad(state, seq, pkt, aad);
-	return esp_aead_encrypt(state, nonce, aad, aadlen, payload, len, out,
-	    tail, out + len + tail);
+	return esp_aead_encrypt(state, nonce, aad, aadlen, text, len, out,
+	    out + len);
 }
 
 static enum esp_status

@@ -125,16 +125,6 @@ make_iv(struct cbc *c, uint64_t seq, uint8_t *iv)
 	    n == (int)BLOCK;
 }
 
-/* len is a multiple of the block; out is in, or apart from it. */
-static int
-encrypt(struct cbc *c, const uint8_t *in, size_t len, uint8_t *out)
-{
-	int n;
-
-	return len == 0 || (EVP_EncryptUpdate(c->ctx, out, &n, in,
-	    (int)len) == 1 && n == (int)len);
-}
-
 /*
  * The whole HMAC of a packet with len octets of ciphertext; its first icvlen
  * octets are the ICV.
@@ -150,33 +140,25 @@ make_mac(struct cbc *c, uint64_t seq, const uint8_t *pkt, size_t len,
 	    c->esn ? ESN_LEN : 0, mac) == 0;
 }
 
-/*
- * A payload that lies elsewhere is encrypted from there up to its last whole
- * block; what is left of it is put before the tail, with which it makes the
- * last blocks.
- */
 static enum esp_status
-cbc_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *payload,
-    size_t len, size_t tail)
+cbc_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *text,
+    size_t len)
 {
 	struct cbc *c = state;
 	uint8_t *iv = pkt + ESP_HDR_LEN, *out = iv + IVLEN;
 	uint8_t mac[ESP_HMAC_MAX];
-	size_t whole = payload == out ? 0 : len - len % BLOCK;
+	int n;
 
-	if (len > INT_MAX - tail || (len + tail) % BLOCK != 0)
+	if (len > INT_MAX || len % BLOCK != 0)
 		return ESP_CRYPTO;
-	if (payload != out)
-		memcpy(out + whole, payload + whole, len - whole);
 	if (!make_iv(c, seq, iv) ||
 	    EVP_EncryptInit_ex(c->ctx, NULL, NULL, NULL, iv) != 1 ||
-	    !encrypt(c, payload, whole, out) ||
-	    !encrypt(c, out + whole, len - whole + tail, out + whole) ||
-	    !make_mac(c, seq, pkt, len + tail, mac)) {
+	    EVP_EncryptUpdate(c->ctx, out, &n, text, (int)len) != 1 ||
+	    n != (int)len || !make_mac(c, seq, pkt, len, mac)) {
 		ERR_clear_error();
 		return ESP_CRYPTO;
 	}
-	memcpy(out + len + tail, mac, c->icvlen);
+	memcpy(out + len, mac, c->icvlen);
 	return ESP_OK;
 }
 

@@ -38,6 +38,8 @@ enum esp_status {
 	ESP_SEQ_END,		/* number space used up; never wraps */
 	ESP_CRYPTO,		/* the crypto library failed; number is burnt
 				 * (opening: nothing has changed) */
+	ESP_BAD_OFFLOAD,	/* what the device says of a super-packet
+				 * contradicts it (offload.h) */
 	/* opening, before authentication */
 	ESP_SHORT,		/* shorter than header, IV, trailer, ICV */
 	ESP_BAD_SPI,		/* not this SA's SPI */
@@ -172,8 +174,10 @@ size_t		 esp_sealed_len(const struct esp_suite *, size_t len);
  * IV is made of it and cannot be foreseen (RFC 3602 3).
  *
  * in == out: the header goes into its headroom (ESP_HDR_LEN + ivlen), trailer
- * and ICV into its tailroom.  Otherwise in is only read, must not overlap out,
- * and the packet is written from out->data on; out->len on entry is ignored.
+ * and ICV into its tailroom.  Otherwise in must not overlap out, and the packet
+ * is written from out->data on; out->len on entry is ignored.  in then needs
+ * tailroom for the trailer alone, align + 1 octets at most, and when the call
+ * returns they are what they were: several packets may stand in a row.
  *
  * in->len may be more than the inner packet says of itself: what follows goes
  * along as TFC padding (RFC 4303 2.7).

@@ -13,6 +13,7 @@
 
 #define ESP_PACKET_MAX	65535U	/* no IP payload is longer */
 #define ESP_TRAILER_LEN	2U	/* pad length and next header */
+#define ESP_ALIGN_MAX	16U	/* of all suites */
 
 /* Next header values, RFC 4303 2.6 */
 #define ESP_NEXT_IPV4	4
@@ -31,13 +32,12 @@ struct esp_cipher_ops {
 	/* Free what setup took; the caller wipes the state itself. */
 	void	 (*clear)(void *state);
 	/*
-	 * Write the IV, encrypt payload[0 .. len) and then the tail octets that
-	 * already stand behind its place in the packet, write the ICV.
-	 * payload is its place in the packet or lies outside of it.
-	 * ESP_OK or ESP_CRYPTO.
+	 * Write the IV, encrypt text[0 .. len), which is payload and trailer,
+	 * write the ICV.  text is its place in the packet or lies outside of
+	 * it.  ESP_OK or ESP_CRYPTO.
 	 */
 	enum esp_status (*seal)(void *state, uint64_t seq, uint8_t *pkt,
-		    const uint8_t *payload, size_t len, size_t tail);
+		    const uint8_t *text, size_t len);
 	/*
 	 * Decrypt the len octets of ciphertext into out (their own place, or
 	 * outside of the packet) and compare the ICV.  ESP_OK, ESP_BAD_ICV or
@@ -115,11 +115,11 @@ extern const struct esp_cipher_ops esp_aead_ops;
 #define ESP_AEAD_NONCELEN 12U
 /*
  * The AEAD itself, under the state's key, for any nonce and associated data:
- * what seal and open of the suites are made of.  tail as in esp_cipher_ops.
+ * what seal and open of the suites are made of.
  */
 enum esp_status	 esp_aead_encrypt(void *state, const uint8_t *nonce,
 		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
-		    size_t len, uint8_t *out, size_t tail, uint8_t *icv);
+		    size_t len, uint8_t *out, uint8_t *icv);
 enum esp_status	 esp_aead_decrypt(void *state, const uint8_t *nonce,
 		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
 		    uint8_t *out, size_t len, const uint8_t *icv);

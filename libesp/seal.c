@@ -5,11 +5,14 @@
  * that takes sequence numbers.  Called by the outbound packet path.
  *
  * With two buffers the cipher reads from one and writes to the other, so there
- * is no copy.  The buffer handed back changes only when all has gone well.
+ * is no copy: trailer included, which stands behind the inner packet for that
+ * time.  The buffer handed back changes only when all has gone well.
  */
 #include <string.h>
 
 #include "libesp/internal.h"
+
+#define TRAILER_MAX	(ESP_ALIGN_MAX - 1 + ESP_TRAILER_LEN)
 
 /* Padding, pad length and next header behind len octets of payload. */
 static size_t
@@ -55,13 +58,17 @@ take_number(struct esp_sa *sa, uint64_t *seq)
 	return ESP_OK;
 }
 
-/* payload may be its own place in the packet; all room has been checked. */
+/*
+ * payload may be its own place in the packet; all room has been checked.  What
+ * stood behind it is put back, for it may be the next packet's.
+ */
 static enum esp_status
-seal(struct esp_sa *sa, const uint8_t *payload, size_t len, uint8_t next,
+seal(struct esp_sa *sa, uint8_t *payload, size_t len, uint8_t next,
     uint8_t *pkt)
 {
 	const struct esp_suite *s = sa->suite;
 	size_t tail = trailer_len(s, len);
+	uint8_t *place = pkt + ESP_HDR_LEN + s->ivlen, saved[TRAILER_MAX];
 	enum esp_status status;
 	uint64_t seq;
 
@@ -70,8 +77,13 @@ seal(struct esp_sa *sa, const uint8_t *payload, size_t len, uint8_t next,
 		return status;
 	esp_store32(pkt, sa->spi);
 	esp_store32(pkt + 4, (uint32_t)seq);
-	put_trailer(pkt + ESP_HDR_LEN + s->ivlen + len, tail, next);
-	return s->ops->seal(sa->state, seq, pkt, payload, len, tail);
+	if (payload != place)
+		memcpy(saved, payload + len, tail);
+	put_trailer(payload + len, tail, next);
+	status = s->ops->seal(sa->state, seq, pkt, payload, len + tail);
+	if (payload != place)
+		memcpy(payload + len, saved, tail);
+	return status;
 }
 
 /* *pkt becomes the place of the ESP packet around or beside the inner one. */
@@ -80,6 +92,7 @@ find_room(const struct esp_suite *s, const struct esp_buf *in,
     const struct esp_buf *out, size_t total, struct esp_buf *pkt)
 {
 	size_t head = ESP_HDR_LEN + s->ivlen;
+	struct esp_buf text;
 
 	*pkt = *out;
 	if (in == out) {
@@ -90,7 +103,10 @@ find_room(const struct esp_suite *s, const struct esp_buf *in,
 	pkt->len = 0;
 	if (esp_buf_put(pkt, total) == -1)
 		return -1;
-	return esp_buf_apart(in, pkt) ? 0 : -1;
+	text = *in;
+	if (esp_buf_put(&text, trailer_len(s, in->len)) == -1)
+		return -1;
+	return esp_buf_apart(&text, pkt) ? 0 : -1;
 }
 
 enum esp_status

@@ -16,6 +16,7 @@ esp_status_name(enum esp_status status)
 		[ESP_SEQ_HELD] = "seq-held",
 		[ESP_SEQ_END] = "seq-end",
 		[ESP_CRYPTO] = "crypto",
+		[ESP_BAD_OFFLOAD] = "bad-offload",
 		[ESP_SHORT] = "short",
 		[ESP_BAD_SPI] = "bad-spi",
 		[ESP_BAD_LENGTH] = "bad-length",
@@ -56,6 +57,7 @@ esp_status_authentic(enum esp_status status)
 	case ESP_SEQ_HELD:
 	case ESP_SEQ_END:
 	case ESP_CRYPTO:
+	case ESP_BAD_OFFLOAD:
 	case ESP_SHORT:
 	case ESP_BAD_SPI:
 	case ESP_BAD_LENGTH:

@@ -38,6 +38,7 @@ apply_copy(void)
 	const struct conf_sa *s;
 	struct conf_iface *ci;
 
+	c->engine = current->engine;
 	TAILQ_FOREACH(i, &current->ifaces, entry) {
 		ci = conf_add(c, &i->conf);
 		TAILQ_FOREACH(s, &i->sas, entry)

@@ -125,11 +125,11 @@ children_lost(const struct child *first_seen)
 
 void
 child_start(struct child *c, struct event_base *base, int selffd,
-    const char *emptydir, int verbose, ipc_cb message, ipc_closed_cb closed)
+    const struct role_args *args, ipc_cb message, ipc_closed_cb closed)
 {
 	struct proc_child pc;
 
-	if (proc_spawn(c->role, selffd, emptydir, verbose, &pc) == -1)
+	if (proc_spawn(c->role, selffd, args, &pc) == -1)
 		fatal("start %s", c->title);
 	c->pid = pc.pid;
 	c->logfd = pc.log;

@@ -26,6 +26,7 @@ conf_new(void)
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("configuration");
 	TAILQ_INIT(&c->ifaces);
+	engine_conf_init(&c->engine);
 	return c;
 }
 

@@ -36,6 +36,7 @@ struct conf {
 	struct conf_ifaces	 ifaces;	/* in order of the file */
 	char			*statedir;	/* NULL: the system's default */
 	char			*restricted;	/* socket, or NULL */
+	struct engine_conf	 engine;
 };
 
 /* conf.c */

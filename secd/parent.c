@@ -435,6 +435,7 @@ bind_sockets(const struct conf *c)
 int
 parent_main(const struct parent_opts *po)
 {
+	struct role_args args = { 0 };
 	char why[512];
 	int selffd;
 
@@ -467,10 +468,12 @@ parent_main(const struct parent_opts *po)
 	on_signal(SIGHUP, signalled);
 	on_signal(SIGINT, signalled);
 	on_signal(SIGTERM, signalled);
-	child_start(&control, base, selffd, emptydir, parent.opts.verbose,
-	    child_message, child_closed);
-	child_start(&engine, base, selffd, emptydir, parent.opts.verbose,
-	    child_message, child_closed);
+	args.emptydir = emptydir;
+	args.verbose = parent.opts.verbose;
+	args.engine = first->engine;
+	child_start(&control, base, selffd, &args, child_message,
+	    child_closed);
+	child_start(&engine, base, selffd, &args, child_message, child_closed);
 	grant_start(base);
 	/* children_ready() goes on */
 	event_base_dispatch(base);

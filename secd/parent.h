@@ -64,7 +64,7 @@ extern struct child control, engine;
 
 /* Start one; fatal if that fails.  Its messages come with it as argument. */
 void	child_start(struct child *, struct event_base *, int selffd,
-	    const char *emptydir, int verbose, ipc_cb, ipc_closed_cb);
+	    const struct role_args *, ipc_cb, ipc_closed_cb);
 /* One is gone, or its channel is: say which, and how. */
 void	children_lost(const struct child *first_seen);
 /* Close their channels, which ends them, and wait until they are gone. */

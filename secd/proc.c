@@ -28,21 +28,23 @@ static const char *const names[ROLE_MAX] = {
  * order that cannot overwrite one still needed: the high copies first.
  */
 static void __attribute__((noreturn))
-become(enum role role, int selffd, int channel, int logfd, const char *emptydir,
-    int verbose)
+become(enum role role, int selffd, int channel, int logfd,
+    const struct role_args *args)
 {
-	char ppid[16];
+	char ppid[16], conf[16];
 	char *argv[] = {
 		(char *)(uintptr_t)"secd",
 		(char *)(uintptr_t)"-R", (char *)(uintptr_t)names[role],
 		(char *)(uintptr_t)"-P", ppid,
-		(char *)(uintptr_t)"-r", (char *)(uintptr_t)emptydir,
-		verbose ? (char *)(uintptr_t)"-v" : NULL, NULL
+		(char *)(uintptr_t)"-r", (char *)(uintptr_t)args->emptydir,
+		(char *)(uintptr_t)"-E", conf,
+		args->verbose ? (char *)(uintptr_t)"-v" : NULL, NULL
 	};
 	char *envp[] = { NULL };
 	int null;
 
 	snprintf(ppid, sizeof(ppid), "%d", (int)getppid());
+	engine_conf_print(&args->engine, conf, sizeof(conf));
 	channel = fcntl(channel, F_DUPFD_CLOEXEC, 10);
 	logfd = fcntl(logfd, F_DUPFD_CLOEXEC, 10);
 	selffd = fcntl(selffd, F_DUPFD_CLOEXEC, 10);
@@ -56,7 +58,7 @@ become(enum role role, int selffd, int channel, int logfd, const char *emptydir,
 }
 
 int
-proc_spawn(enum role role, int selffd, const char *emptydir, int verbose,
+proc_spawn(enum role role, int selffd, const struct role_args *args,
     struct proc_child *child)
 {
 	int sp[2], lp[2], saved;
@@ -72,7 +74,7 @@ proc_spawn(enum role role, int selffd, const char *emptydir, int verbose,
 	}
 	child->pid = fork();
 	if (child->pid == 0)
-		become(role, selffd, sp[1], lp[1], emptydir, verbose);
+		become(role, selffd, sp[1], lp[1], args);
 	saved = errno;
 	close(sp[1]);
 	close(lp[1]);

@@ -17,10 +17,10 @@ struct proc_child {
 };
 
 /*
- * Parent: start the program behind selffd in this role.  0, or -1 with errno;
- * then there is no child.
+ * Parent: start the program behind selffd in this role, with these arguments
+ * but for ppid.  0, or -1 with errno; then there is no child.
  */
-int	proc_spawn(enum role, int selffd, const char *emptydir, int verbose,
+int	proc_spawn(enum role, int selffd, const struct role_args *,
 	    struct proc_child *);
 /*
  * Child, first of all: log to the parent, be deaf to terminals' signals, give

@@ -5,11 +5,54 @@
  */
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "secd/ipc.h"
 #include "secd/request.h"
+
+void
+engine_conf_init(struct engine_conf *ec)
+{
+	memset(ec, 0, sizeof(*ec));
+	ec->workers = 1;
+	ec->offload = OFFLOAD_ALL;
+	ec->crypto = CRYPTO_AUTO;
+}
+
+const char *
+engine_conf_check(const struct engine_conf *ec)
+{
+	if (ec->workers < 1 || ec->workers > WORKERS_MAX)
+		return "workers out of range (1 to 16)";
+	if ((ec->offload & ~OFFLOAD_ALL) != 0)
+		return "unknown offload";
+	if (ec->crypto > CRYPTO_IPSEC_MB)
+		return "unknown crypto backend";
+	return NULL;
+}
+
+void
+engine_conf_print(const struct engine_conf *ec, char *buf, size_t size)
+{
+	snprintf(buf, size, "%u.%u.%u", ec->workers, ec->offload, ec->crypto);
+}
+
+int
+engine_conf_read(struct engine_conf *ec, const char *s)
+{
+	unsigned char workers, offload, crypto;
+	char end;
+
+	if (sscanf(s, "%hhu.%hhu.%hhu%c", &workers, &offload, &crypto,
+	    &end) != 3)
+		return -1;
+	ec->workers = workers;
+	ec->offload = offload;
+	ec->crypto = crypto;
+	return engine_conf_check(ec) == NULL ? 0 : -1;
+}
 
 int
 iface_name_ok(const char *name)
@@ -118,7 +161,8 @@ iface_conf_check(const struct iface_conf *ic)
 	if (ic->link != LINK_SA && ic->link != LINK_ADMIN)
 		return "unknown link state";
 	if (ic->dynamic > 1 || ic->down > 1 || ic->acquire > 1 ||
-	    ic->nofollow > 1 || ic->pad != 0 || ic->pad2 != 0)
+	    ic->nofollow > 1 || ic->output > OUTPUT_PACKET ||
+	    ic->pad2 != 0)
 		return "malformed flags";
 	if (ic->encap > ENCAP_PORT)
 		return "unknown encapsulation";

@@ -31,6 +31,33 @@
 #define SA_OWNERLEN	20
 #define UDP_ENCAP_PORT	4500	/* RFC 3948 */
 
+/* --- of the daemon --- */
+
+#define WORKERS_MAX	16
+
+/* What the system may do for many packets at once; all by default. */
+#define OFFLOAD_TSO	0x01	/* tun: TCP super-packets out of it */
+#define OFFLOAD_USO	0x02	/* tun: UDP ones */
+#define OFFLOAD_MERGE	0x04	/* tun: super-packets into it */
+#define OFFLOAD_GSO	0x08	/* ESP in UDP: UDP_SEGMENT */
+#define OFFLOAD_GRO	0x10	/* ESP in UDP: UDP_GRO */
+#define OFFLOAD_ALL	0x1f
+
+enum crypto_choice {
+	CRYPTO_AUTO,		/* the best that passes its self-test */
+	CRYPTO_LIBCRYPTO,
+	CRYPTO_IPSEC_MB
+};
+
+/* What the engine has to know before it gives up its rights. */
+struct engine_conf {
+	uint8_t		workers;	/* 1 to WORKERS_MAX */
+	uint8_t		offload;	/* OFFLOAD_* */
+	uint8_t		crypto;		/* enum crypto_choice */
+};
+
+/* --- of an interface --- */
+
 enum link_mode {
 	LINK_SA,		/* carrier follows the SA pair */
 	LINK_ADMIN		/* carrier stays up */
@@ -41,6 +68,11 @@ enum encap_mode {
 	ENCAP_UDP,		/* ESP in UDP, always */
 	ENCAP_NONE,		/* an SA that wants UDP is refused */
 	ENCAP_PORT		/* ESP in UDP on a port of secd's, both ends */
+};
+
+enum output_mode {
+	OUTPUT_RAW,		/* by raw sockets, as any program */
+	OUTPUT_PACKET		/* past the kernel's IP, where that works */
 };
 
 struct iface_addr {
@@ -67,7 +99,7 @@ struct iface_conf {
 	uint8_t		acquire;	/* ask IKE daemons for SAs */
 	uint8_t		nofollow;	/* keep to the peer's address and port
 					 * if its packets come from others */
-	uint8_t		pad;
+	uint8_t		output;		/* enum output_mode */
 	uint16_t	encap_port;	/* ENCAP_PORT: host order; else 0 */
 	uint16_t	switch_delay;	/* seconds; 0 at once */
 	uint16_t	drain;		/* seconds */
@@ -135,6 +167,15 @@ struct sa_request {
 };
 
 /* request.c */
+
+/* One worker, all offloads, any crypto. */
+void		 engine_conf_init(struct engine_conf *);
+/* NULL if it is within bounds, else a constant phrase. */
+const char	*engine_conf_check(const struct engine_conf *);
+/* As one word and back; reading it: 0, or -1 if malformed. */
+void		 engine_conf_print(const struct engine_conf *, char *buf,
+		    size_t size);
+int		 engine_conf_read(struct engine_conf *, const char *);
 
 /* 1 if name is "sec" and a number without leading zero that fits. */
 int		 iface_name_ok(const char *name);

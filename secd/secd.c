@@ -78,8 +78,9 @@ main(int argc, char *argv[])
 	int ch, noaction = 0;
 
 	log_init("secd", LOG_TO_STDERR);
-	/* -R and -P are between secd and itself */
-	while ((ch = getopt(argc, argv, "dD:f:nP:R:r:Vv")) != -1) {
+	engine_conf_init(&args.engine);
+	/* -E, -P and -R are between secd and itself */
+	while ((ch = getopt(argc, argv, "dD:E:f:nP:R:r:Vv")) != -1) {
 		switch (ch) {
 		case 'd':
 			po.foreground = 1;
@@ -87,6 +88,10 @@ main(int argc, char *argv[])
 		case 'D':
 			if (conf_define(optarg) == -1)
 				fatalx("-D %s: not macro=value", optarg);
+			break;
+		case 'E':
+			if (engine_conf_read(&args.engine, optarg) == -1)
+				usage();
 			break;
 		case 'f':
 			po.confpath = optarg;

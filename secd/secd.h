@@ -5,6 +5,8 @@
 #ifndef SECD_H
 #define SECD_H
 
+#include "secd/request.h"
+
 #define SECD_VERSION	"0.1"
 #define SECD_USER	"_secd"
 #define SECD_ADMIN_GROUP "_secd-admin"
@@ -32,6 +34,7 @@ struct role_args {
 	int		 ppid;		/* the parent it must not outlive */
 	const char	*emptydir;	/* its root from now on */
 	int		 verbose;
+	struct engine_conf engine;	/* the engine alone */
 };
 
 /* Process mains; nothing is confined yet when they are called. */

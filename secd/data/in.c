@@ -138,6 +138,8 @@ take(struct worker *w, struct wire *wire, struct sys_dgram *d)
 	struct esp_buf b = {
 		.base = d->buf, .cap = d->size, .data = d->data, .len = d->len
 	};
+	static const struct esp_offload plain;
+	struct iovec piece;
 	struct data_if *dif;
 
 	if (sa == NULL)
@@ -153,7 +155,9 @@ take(struct worker *w, struct wire *wire, struct sys_dgram *d)
 	if (open_packet(w, sa, d, &b) == -1)
 		return;
 	dif = sa->iface;
-	if (sys_tun_write(dif->fd, b.data, b.len) == -1) {
+	piece.iov_base = b.data;
+	piece.iov_len = b.len;
+	if (sys_tun_write(dif->fd, &plain, &piece, 1) == -1) {
 		drop(sa, drop_of_tun(errno));
 		return;
 	}

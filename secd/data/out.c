@@ -27,11 +27,12 @@ read_and_seal(struct worker *w, struct data_if *dif, struct data_sa *sa, int i,
 		.base = w->slot[i], .cap = SLOT_SIZE,
 		.data = w->slot[i] + SLOT_HEAD
 	};
+	struct esp_offload off;
 	enum esp_status st;
 	ssize_t n;
 
 	/* one octet more than a packet can have, to see one cut short */
-	n = sys_tun_read(dif->fd, b.data, SLOT_MAX + 1);
+	n = sys_tun_read(dif->fd, &off, b.data, SLOT_MAX + 1);
 	if (n == -1 && errno == EMSGSIZE) {
 		drop(dif, sa, DROP_INNER_CUT);
 		return 0;

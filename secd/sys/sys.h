@@ -14,7 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libesp/offload.h"
 #include "secd/addr.h"
+
+/* What the system may do for many packets at once. */
+#define SYS_TSO		0x01	/* tun: TCP super-packets may come out of it */
+#define SYS_USO		0x02	/* tun: UDP ones */
+#define SYS_GSO		0x08	/* UDP socket: many datagrams in one call */
+#define SYS_GRO		0x10	/* UDP socket: ... of one flow received so */
 
 /* --- tun_*.c: the tun device as a descriptor --- */
 
@@ -34,12 +41,20 @@ int	sys_tun_open(const char *device);
 /* Let the engine say whether the tunnel can carry packets; needs nothing. */
 int	sys_tun_carrier(int fd, int up);
 /*
- * One inner packet.  Read returns its length, 0 never; -1 with EAGAIN when
- * there is none, EMSGSIZE if it did not fit (it is lost), EBADFD or EIO when
- * the device is gone.  Write returns 0 or -1 with errno.
+ * Let the device hand over those super-packets of want (SYS_TSO, SYS_USO) that
+ * it can, and no others; they are returned, 0 if none.  Needs nothing.
  */
-ssize_t	sys_tun_read(int fd, void *buf, size_t size);
-int	sys_tun_write(int fd, const void *buf, size_t len);
+unsigned int sys_tun_offload(int fd, unsigned int want);
+/*
+ * One inner packet, or super-packet, and what it is.  Read returns its length,
+ * 0 never; -1 with EAGAIN when there is none, EMSGSIZE if it did not fit (it is
+ * lost), EBADFD or EIO when the device is gone.  Write takes it in n pieces, at
+ * most SYS_PIECES, and returns 0 or -1 with errno.
+ */
+#define SYS_PIECES	64
+ssize_t	sys_tun_read(int fd, struct esp_offload *, void *buf, size_t size);
+int	sys_tun_write(int fd, const struct esp_offload *,
+	    const struct iovec *, int n);
 
 /* --- iface_*.c: the tun device as an interface; needs SYS_PRIV_NET --- */
 
@@ -95,6 +110,8 @@ struct sys_dgram {
 	struct ip_addr	 dst;
 	uint16_t	 sport;		/* UDP, host order; recv: whence, */
 	uint16_t	 dport;		/* send: where to */
+	uint16_t	segment;	/* UDP: data is many of this length, the
+					 * last perhaps shorter; 0: one */
 	int		 error;		/* recv: EMSGSIZE when truncated,
 					 * EBADMSG when malformed, len is 0;
 					 * send: 0 or the errno of this one */
@@ -138,6 +155,13 @@ int	sys_udp_socket(uint8_t af, uint16_t port, int share);
  */
 int	sys_udp_recv(int fd, uint8_t af, struct sys_dgram *, int n);
 int	sys_udp_send(int fd, uint8_t af, struct sys_dgram *, int n);
+/*
+ * Let the socket carry many datagrams in one sys_dgram, the ways of want
+ * (SYS_GSO, SYS_GRO) that the system knows; they are returned, 0 if none.
+ * With SYS_GSO IPv4 packets carry checksums, since the receiver's kernel joins
+ * none without.  Needs nothing.
+ */
+unsigned int sys_udp_offload(int fd, uint8_t af, unsigned int want);
 /*
  * Of all sockets that share fd's port, let the one that was bound as number me
  * (0 first; a number changes when one bound earlier closes) get the datagrams

@@ -88,12 +88,20 @@ sys_tun_carrier(int fd, int up)
 	return 0;
 }
 
+unsigned int
+sys_tun_offload(int fd, unsigned int want)
+{
+	(void)fd;
+	(void)want;
+	return 0;
+}
+
 /*
  * Before each packet stand four octets, its address family; a packet is cut
  * to the room there is, so there is one octet more of it.
  */
 ssize_t
-sys_tun_read(int fd, void *buf, size_t size)
+sys_tun_read(int fd, struct esp_offload *off, void *buf, size_t size)
 {
 	uint8_t spare;
 	uint32_t af;
@@ -102,6 +110,7 @@ sys_tun_read(int fd, void *buf, size_t size)
 	};
 	ssize_t n;
 
+	memset(off, 0, sizeof(*off));
 	if ((n = readv(fd, iov, 3)) == -1)
 		return -1;
 	if ((size_t)n <= sizeof(af)) {
@@ -117,19 +126,26 @@ sys_tun_read(int fd, void *buf, size_t size)
 }
 
 int
-sys_tun_write(int fd, const void *buf, size_t len)
+sys_tun_write(int fd, const struct esp_offload *off, const struct iovec *piece,
+    int n)
 {
-	const uint8_t *p = buf;
 	uint32_t af;
-	struct iovec iov[2] = {
-		{ &af, sizeof(af) }, { (void *)(uintptr_t)buf, len }
-	};
-	int version = len == 0 ? 0 : p[0] >> 4;
+	struct iovec iov[SYS_PIECES + 1];
+	int version = 0;
 
+	if (n < 1 || n > SYS_PIECES || off->gso != ESP_GSO_NONE) {
+		errno = EINVAL;
+		return -1;
+	}
+	iov[0].iov_base = &af;
+	iov[0].iov_len = sizeof(af);
+	memcpy(iov + 1, piece, (size_t)n * sizeof(*piece));
+	if (piece[0].iov_len > 0)
+		version = *(const uint8_t *)piece[0].iov_base >> 4;
 	if (version != 4 && version != 6) {
 		errno = EINVAL;
 		return -1;
 	}
 	af = htonl(version == 4 ? AF_INET : AF_INET6);
-	return writev(fd, iov, 2) == -1 ? -1 : 0;
+	return writev(fd, iov, n + 1) == -1 ? -1 : 0;
 }

@@ -15,14 +15,15 @@ import sys
 SHARED = [r"secd/(addr|hex|ipc|log|proc|request|secd)\.h"]
 SYS = [r"secd/sys/sys\.h"]
 ESP = [r"libesp/esp\.h"]
+OFFLOAD = [r"libesp/offload\.h"]
 ROOMS = [
     # room, its files, what else they may include
     ("libesp", r"libesp/.*", []),
-    ("data", r"secd/data/.*", ESP + SYS + [r"secd/addr\.h"]),
+    ("data", r"secd/data/.*", ESP + OFFLOAD + SYS + [r"secd/addr\.h"]),
     ("engine", r"secd/engine/.*",
      ESP + SYS + SHARED + [r"secd/data/data\.h"]),
     ("control", r"secd/control/.*", SHARED + SYS),
-    ("sys", r"secd/sys/.*", [r"secd/addr\.h"]),
+    ("sys", r"secd/sys/.*", OFFLOAD + [r"secd/addr\.h"]),
     ("shared", r"secd/(addr|hex|ipc|log|msg|proc|request)\.[ch]|secd/secd\.h",
      SYS),
     ("parent", r"secd/[^/]*", ESP + SYS + SHARED),

@@ -233,7 +233,7 @@ test_order(const struct h_alg *g)
 	state_free(state);
 	p.dir = ESP_OUT;
 	state = state_make(&p);
-	is(esp_cbc_ops.seal(state, 1, pkt, pkt + 24, 30, 3), ESP_CRYPTO,
+	is(esp_cbc_ops.seal(state, 1, pkt, pkt + 24, 33), ESP_CRYPTO,
 	    "nor to seal");
 	state_free(state);
 }
@@ -255,7 +255,7 @@ static unsigned int
 collect(const struct h_alg *g, unsigned int n)
 {
 	struct esp_sa *sa = h_sa_of(g, ESP_OUT, 1, 0, 0);
-	uint8_t a[64], b[160];
+	uint8_t a[96], b[160];
 	struct esp_buf in = h_buf(a, sizeof(a), 0, 60), out;
 	unsigned int i, bad = 0;
 

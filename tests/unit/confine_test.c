@@ -936,6 +936,8 @@ static void *
 worker(void *arg)
 {
 	static uint8_t buf[SYS_BATCH][2048];
+	struct esp_offload off = { 0 };
+	struct iovec e = { buf[0], 1 };
 	struct sys_dgram d[SYS_BATCH];
 	struct work *w = arg;
 	uint64_t one;
@@ -947,9 +949,10 @@ worker(void *arg)
 	/* the first allocation of a thread makes it a heap */
 	mem = malloc(1000);
 	f->r[0] = mem != NULL;
+	buf[0][0] = 'E';
 	free(mem);
-	f->r[1] = sys_tun_write(w->tun, "E", 1) == -1 && errno == EIO;
-	f->r[2] = sys_tun_read(w->tun, buf[0], sizeof(buf[0])) == -1 &&
+	f->r[1] = sys_tun_write(w->tun, &off, &e, 1) == -1 && errno == EIO;
+	f->r[2] = sys_tun_read(w->tun, &off, buf[0], sizeof(buf[0])) == -1 &&
 	    errno == EAGAIN;
 	memset(d, 0, sizeof(d));
 	for (i = 0; i < SYS_BATCH; i++) {

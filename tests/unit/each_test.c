@@ -76,12 +76,14 @@ seals(uint64_t seq, int version, size_t off, size_t len)
 	int good;
 
 	h_inner(plain, version, len);
+	memset(in.data, 0xdd, len + 32);
 	memcpy(in.data, plain, len);
 	memset(b, 0xee, off + n + 1);
 	good = esp_seal(sa, &in, &out) == ESP_OK && out.data == b + off &&
 	    is_sealed(out.data, out.len, seq, len, next) && out.len == n &&
-	    memcmp(in.data, plain, len) == 0 && b[off + n] == 0xee &&
-	    (off == 0 || b[off - 1] == 0xee);
+	    memcmp(in.data, plain, len) == 0 && in.data[len] == 0xdd &&
+	    memcmp(in.data + len, in.data + len + 1, 31) == 0 &&
+	    b[off + n] == 0xee && (off == 0 || b[off - 1] == 0xee);
 	h_sa_free(sa);
 
 	sa = h_sa_of(alg, ESP_OUT, esn, 0, seq - 1);

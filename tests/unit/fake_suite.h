@@ -28,16 +28,16 @@ fake_clear(void *state)
 }
 
 static enum esp_status
-fake_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *payload,
-    size_t len, size_t tail)
+fake_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *text,
+    size_t len)
 {
 	(void)state;
 	(void)seq;
 	if (fake_fails)
 		return ESP_CRYPTO;
 	memset(pkt + 8, 0x11, 16);
-	memmove(pkt + 24, payload, len);
-	memset(pkt + 24 + len + tail, 0x22, 12);
+	memmove(pkt + 24, text, len);
+	memset(pkt + 24 + len, 0x22, 12);
 	return ESP_OK;
 }
 

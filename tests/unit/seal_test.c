@@ -22,17 +22,31 @@ expected(int esn, uint64_t seq, size_t len, uint8_t next)
 	return h_raw_seal(want, esn, seq, plain, n);
 }
 
+/* The next packet's octets are what they were. */
+static int
+follows(const uint8_t *p)
+{
+	size_t i;
+
+	for (i = 0; i < 32; i++)
+		if (p[i] != 0xdd)
+			return 0;
+	return 1;
+}
+
 static int
 seals_apart(struct esp_sa *sa, size_t off, size_t len, size_t n)
 {
 	struct esp_buf in = h_buf(a, ROOM, off, len);
 	struct esp_buf out = h_buf(b, off + n, off, 12345 % (n + 1));
 
+	memset(a + off, 0xdd, len + 32);
 	memcpy(a + off, plain, len);
 	memset(b, 0xee, ROOM);
 	return esp_seal(sa, &in, &out) == ESP_OK && out.data == b + off &&
 	    out.len == n && memcmp(out.data, want, n) == 0 &&
 	    memcmp(a + off, plain, len) == 0 && in.len == len &&
+	    follows(a + off + len) &&
 	    b[off + n] == 0xee && (off == 0 || b[off - 1] == 0xee);
 }
 
@@ -148,6 +162,12 @@ test_no_room(void)
 		bad += !refused(sa, &in, &out, ESP_NO_ROOM);
 	}
 	is(bad, 0, "apart: room of 0..%zu", n - 1);
+	for (bad = 0, i = 0; i < n - HEAD - 16 - 60; i++) {
+		in = h_buf(a, 160 + i, 100, 60);
+		out = h_buf(b, ROOM, 0, 0);
+		bad += !refused(sa, &in, &out, ESP_NO_ROOM);
+	}
+	is(bad, 0, "apart: input's tailroom of 0..%zu", i - 1);
 	in = h_buf(a, ROOM, 100, 60);
 	out = h_buf(a, ROOM, 100, 0);
 	ok(refused(sa, &in, &out, ESP_NO_ROOM), "two buffers that overlap");

@@ -55,6 +55,24 @@ settle(int carrier)
 	usleep(50000);
 }
 
+/* One packet as it is on the wire. */
+static ssize_t
+tread(int fd, void *buf, size_t size)
+{
+	struct esp_offload off;
+
+	return sys_tun_read(fd, &off, buf, size);
+}
+
+static int
+twrite(int fd, const void *p, size_t len)
+{
+	static const struct esp_offload plain;
+	struct iovec iov = { (void *)(uintptr_t)p, len };
+
+	return sys_tun_write(fd, &plain, &iov, 1);
+}
+
 /* Read until the datagram of that size comes; others are the kernel's own. */
 static ssize_t
 read_size(int fd, char *buf, size_t size, ssize_t want)
@@ -63,7 +81,7 @@ read_size(int fd, char *buf, size_t size, ssize_t want)
 	ssize_t n = -1;
 
 	while (poll(&pfd, 1, 500) == 1) {
-		n = sys_tun_read(fd, buf, size);
+		n = tread(fd, buf, size);
 		if (n == want || n == -1)
 			break;
 	}
@@ -78,7 +96,7 @@ packets(int fd)
 	    .ip_p = IPPROTO_ICMP, .ip_len = htons(20) };
 	char drain[2048];
 
-	while (sys_tun_read(fd, drain, sizeof(drain)) != -1)
+	while (tread(fd, drain, sizeof(drain)) != -1)
 		continue;
 	is(errno, EAGAIN, "an idle device has nothing to read");
 
@@ -98,8 +116,8 @@ packets(int fd)
 
 	inet_pton(AF_INET, "10.9.0.2", &ip.ip_src);
 	inet_pton(AF_INET, "10.9.0.1", &ip.ip_dst);
-	ok(sys_tun_write(fd, &ip, sizeof(ip)) == 0, "a packet is written");
-	ok(sys_tun_write(fd, "\0\0\0\0", 4) == -1 && errno == EINVAL,
+	ok(twrite(fd, &ip, sizeof(ip)) == 0, "a packet is written");
+	ok(twrite(fd, "\0\0\0\0", 4) == -1 && errno == EINVAL,
 	    "what is no IP packet is refused");
 }
 
@@ -133,7 +151,7 @@ carrier(int fd)
 	    "a process without rights takes the carrier down");
 	settle(0);
 	ok(!si.carrier && si.up, "it is down, the device is not");
-	while (sys_tun_read(fd, buf, sizeof(buf)) != -1)
+	while (tread(fd, buf, sizeof(buf)) != -1)
 		continue;
 	before = si.tx_dropped;
 	send_inner(100);
@@ -141,7 +159,7 @@ carrier(int fd)
 	sys_iface_get("sec7", &si);
 	is(si.tx_dropped - before, 2,
 	    "without carrier two packets are two tx_dropped");
-	ok(sys_tun_read(fd, buf, sizeof(buf)) == -1 && errno == EAGAIN,
+	ok(tread(fd, buf, sizeof(buf)) == -1 && errno == EAGAIN,
 	    "and never come to be read");
 	ok(sys_tun_carrier(fd, 1) == 0, "the carrier goes up");
 	settle(1);
@@ -156,13 +174,13 @@ full_queue(int fd)
 	char buf[2048];
 	int i, n = 0;
 
-	while (sys_tun_read(fd, buf, sizeof(buf)) != -1)
+	while (tread(fd, buf, sizeof(buf)) != -1)
 		continue;
 	sys_iface_get("sec7", &si);
 	before = si.tx_dropped;
 	for (i = 0; i < 1000; i++)
 		send_inner(100);
-	while (sys_tun_read(fd, buf, sizeof(buf)) == 100)
+	while (tread(fd, buf, sizeof(buf)) == 100)
 		n++;
 	sys_iface_get("sec7", &si);
 	is(si.tx_dropped - before + (uint64_t)n, 1000,
@@ -224,9 +242,9 @@ gone(void)
 
 	fd = sys_tun_open("sec7");
 	ok(sys_iface_destroy("sec7") == 0, "the device is destroyed");
-	ok(sys_tun_read(fd, buf, sizeof(buf)) == -1 && errno == EBADFD,
+	ok(tread(fd, buf, sizeof(buf)) == -1 && errno == EBADFD,
 	    "then read gives EBADFD");
-	ok(sys_tun_write(fd, buf, sizeof(buf)) == -1 && errno == EBADFD,
+	ok(twrite(fd, buf, sizeof(buf)) == -1 && errno == EBADFD,
 	    "and write");
 	ok(sys_tun_carrier(fd, 1) == -1 && errno == EBADFD, "and carrier");
 	pfd.fd = fd;
@@ -272,7 +290,7 @@ main(void)
 	/* or the kernel's own packets would be counted too */
 	scene("echo 1 >/proc/sys/net/ipv6/conf/sec7/disable_ipv6");
 	scene("ip addr add 10.9.0.1 peer 10.9.0.2/32 dev sec7");
-	ok(sys_tun_write(fd, "E", 1) == -1 && errno == EIO,
+	ok(twrite(fd, "E", 1) == -1 && errno == EIO,
 	    "a device that is down takes nothing");
 	scene("ip link set sec7 up");
 	packets(fd);
