@@ -2,12 +2,15 @@
 /*
  * Outer packets on Linux: raw ESP sockets and UDP ones, read and written in
  * batches.  The parent makes the sockets, workers of the engine use them.
- * Knows nothing of SAs; allocates nothing: a batch's headers are on the stack.
+ * Knows nothing of SAs; allocates nothing: a batch's headers are on the stack,
+ * and of each only what the kernel looks at is written, since there are two for
+ * every packet.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <linux/filter.h>
 
 #include <errno.h>
@@ -24,10 +27,13 @@ union name {
 	struct sockaddr_in6	sin6;
 };
 
-/* Room for the one control message we send or ask for, IPv6 the larger. */
+/* The larger of both families', and the length of a segment. */
+#define SOURCE_SPACE	CMSG_SPACE(sizeof(struct in6_pktinfo))
+#define SEGMENT_SPACE	CMSG_SPACE(sizeof(int))
+
 union control {
 	struct cmsghdr	hdr;
-	char		buf[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	char		buf[SOURCE_SPACE + SEGMENT_SPACE];
 };
 
 /* --- making one --- */
@@ -152,6 +158,44 @@ sys_udp_socket(uint8_t af, uint16_t port, int share)
 	return fd;
 }
 
+static int
+set_udp(int fd, int option, int value)
+{
+	return setsockopt(fd, IPPROTO_UDP, option, &value, sizeof(value));
+}
+
+/*
+ * Whether the kernel cuts is asked by the option, since one that does not know
+ * it ignores the control message.  It cuts nothing without checksums; all
+ * datagrams of the socket then have one, not only those that were cut.
+ */
+static int
+set_cutting(int fd, uint8_t af, int on)
+{
+	int without = !on;
+
+	if (on && (set_udp(fd, UDP_SEGMENT, 1) == -1 ||
+	    set_udp(fd, UDP_SEGMENT, 0) == -1))
+		return -1;
+	if (af != AF_INET)
+		return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &without,
+	    sizeof(without));
+}
+
+unsigned int
+sys_udp_offload(int fd, uint8_t af, unsigned int want)
+{
+	const int gso = (want & SYS_GSO) != 0, gro = (want & SYS_GRO) != 0;
+	unsigned int got = 0;
+
+	if (set_cutting(fd, af, gso) == 0 && gso)
+		got |= SYS_GSO;
+	if (set_udp(fd, UDP_GRO, gro) == 0 && gro)
+		got |= SYS_GRO;
+	return got;
+}
+
 int
 sys_udp_select(int fd, unsigned int me)
 {
@@ -191,99 +235,127 @@ addr_from6(struct ip_addr *a, const struct in6_addr *in6)
 static socklen_t
 name_of(union name *name, const struct ip_addr *a, uint16_t port)
 {
-	memset(name, 0, sizeof(*name));
 	if (a->af == AF_INET) {
+		memset(&name->sin, 0, sizeof(name->sin));
 		name->sin.sin_family = AF_INET;
 		name->sin.sin_port = htons(port);
 		memcpy(&name->sin.sin_addr, a->a, 4);
 		return sizeof(name->sin);
 	}
+	memset(&name->sin6, 0, sizeof(name->sin6));
 	name->sin6.sin6_family = AF_INET6;
 	name->sin6.sin6_port = htons(port);
 	memcpy(&name->sin6.sin6_addr, a->a, 16);
 	return sizeof(name->sin6);
 }
 
+/* One control message at buf[at]; where the next one begins. */
+static size_t
+put_control(union control *c, size_t at, int level, int type, const void *data,
+    size_t len)
+{
+	struct cmsghdr hdr = {
+		.cmsg_len = CMSG_LEN(len), .cmsg_level = level,
+		.cmsg_type = type
+	};
+
+	memcpy(c->buf + at, &hdr, sizeof(hdr));
+	memcpy(c->buf + at + CMSG_LEN(0), data, len);
+	return at + CMSG_SPACE(len);
+}
+
 /* The control message that names the source; its length, 0 without one. */
 static size_t
 source_of(union control *c, const struct ip_addr *src)
 {
-	struct in_pktinfo pi4;
-	struct in6_pktinfo pi6;
+	struct in_pktinfo pi4 = { 0 };
+	struct in6_pktinfo pi6 = { 0 };
 
-	memset(c, 0, sizeof(*c));
 	if (src->af == AF_INET) {
-		memset(&pi4, 0, sizeof(pi4));
 		memcpy(&pi4.ipi_spec_dst, src->a, 4);
-		c->hdr.cmsg_level = IPPROTO_IP;
-		c->hdr.cmsg_type = IP_PKTINFO;
-		c->hdr.cmsg_len = CMSG_LEN(sizeof(pi4));
-		memcpy(CMSG_DATA(&c->hdr), &pi4, sizeof(pi4));
-		return CMSG_SPACE(sizeof(pi4));
+		return put_control(c, 0, IPPROTO_IP, IP_PKTINFO, &pi4,
+		    sizeof(pi4));
 	}
 	if (src->af == AF_INET6) {
-		memset(&pi6, 0, sizeof(pi6));
 		memcpy(&pi6.ipi6_addr, src->a, 16);
-		c->hdr.cmsg_level = IPPROTO_IPV6;
-		c->hdr.cmsg_type = IPV6_PKTINFO;
-		c->hdr.cmsg_len = CMSG_LEN(sizeof(pi6));
-		memcpy(CMSG_DATA(&c->hdr), &pi6, sizeof(pi6));
-		return CMSG_SPACE(sizeof(pi6));
+		return put_control(c, 0, IPPROTO_IPV6, IPV6_PKTINFO, &pi6,
+		    sizeof(pi6));
 	}
 	return 0;
 }
 
 /* --- receiving --- */
 
+/* No packet, for this reason. */
+static void
+spoil(struct sys_dgram *d, int error)
+{
+	d->error = error;
+	d->len = 0;
+	d->segment = 0;
+	d->src.af = d->dst.af = 0;
+}
+
 /*
  * A raw IPv4 packet is read with its header.  The kernel has checked it;
  * lengths are looked at all the same.
  */
-static void
+static int
 take_header(struct sys_dgram *d)
 {
 	struct ip ip;
 	size_t hlen;
 
-	if (d->len < sizeof(ip)) {
-		d->error = EBADMSG;
-		return;
-	}
+	if (d->len < sizeof(ip))
+		return EBADMSG;
 	memcpy(&ip, d->buf, sizeof(ip));
 	hlen = (size_t)ip.ip_hl * 4;
-	if (ip.ip_v != 4 || hlen < sizeof(ip) || hlen > d->len) {
-		d->error = EBADMSG;
-		return;
-	}
+	if (ip.ip_v != 4 || hlen < sizeof(ip) || hlen > d->len)
+		return EBADMSG;
 	addr_from4(&d->dst, ip.ip_dst.s_addr);
 	d->data += hlen;
 	d->len -= hlen;
+	return 0;
 }
 
-/* Else the kernel has taken all headers off, and tells what was in them. */
-static void
+static int
+is_control(const struct cmsghdr *c, int level, int type, size_t len)
+{
+	return c->cmsg_level == level && c->cmsg_type == type &&
+	    c->cmsg_len >= CMSG_LEN(len);
+}
+
+/*
+ * Else the kernel has taken all headers off, and tells what was in them.  The
+ * length of the segments is told of one datagram that could be many, too.
+ */
+static int
 take_control(struct sys_dgram *d, struct msghdr *mh)
 {
 	struct in_pktinfo pi4;
 	struct in6_pktinfo pi6;
 	struct cmsghdr *c;
+	int segment = 0, error = EBADMSG;
 
-	d->error = EBADMSG;
+	if (mh->msg_flags & MSG_CTRUNC)
+		return EBADMSG;
 	for (c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
-		if (c->cmsg_level == IPPROTO_IP &&
-		    c->cmsg_type == IP_PKTINFO &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(pi4))) {
+		if (is_control(c, IPPROTO_IP, IP_PKTINFO, sizeof(pi4))) {
 			memcpy(&pi4, CMSG_DATA(c), sizeof(pi4));
 			addr_from4(&d->dst, pi4.ipi_addr.s_addr);
-			d->error = 0;
-		} else if (c->cmsg_level == IPPROTO_IPV6 &&
-		    c->cmsg_type == IPV6_PKTINFO &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(pi6))) {
+			error = 0;
+		} else if (is_control(c, IPPROTO_IPV6, IPV6_PKTINFO,
+		    sizeof(pi6))) {
 			memcpy(&pi6, CMSG_DATA(c), sizeof(pi6));
 			addr_from6(&d->dst, &pi6.ipi6_addr);
-			d->error = 0;
-		}
+			error = 0;
+		} else if (is_control(c, IPPROTO_UDP, UDP_GRO,
+		    sizeof(segment)))
+			memcpy(&segment, CMSG_DATA(c), sizeof(segment));
 	}
+	if (segment > 0 && (size_t)segment < d->len)
+		d->segment = (uint16_t)segment;
+	return error;
 }
 
 static void
@@ -301,23 +373,20 @@ take_name(struct sys_dgram *d, uint8_t af, const union name *from)
 static void
 take(struct sys_dgram *d, uint8_t af, int header, size_t len, struct msghdr *mh)
 {
-	d->error = 0;
+	int error;
+
 	d->data = d->buf;
-	d->len = 0;
-	memset(&d->src, 0, sizeof(d->src));
-	memset(&d->dst, 0, sizeof(d->dst));
+	d->len = len;
+	d->segment = 0;
+	d->error = 0;
 	if (mh->msg_flags & MSG_TRUNC) {
-		d->error = EMSGSIZE;
+		spoil(d, EMSGSIZE);
 		return;
 	}
-	d->len = len;
 	take_name(d, af, mh->msg_name);
-	if (header)
-		take_header(d);
-	else
-		take_control(d, mh);
-	if (d->error != 0)
-		d->len = 0;
+	error = header ? take_header(d) : take_control(d, mh);
+	if (error != 0)
+		spoil(d, error);
 }
 
 static int
@@ -331,18 +400,16 @@ receive(int fd, uint8_t af, int header, struct sys_dgram *d, int n)
 
 	if (n > SYS_BATCH)
 		n = SYS_BATCH;
-	memset(mm, 0, sizeof(mm));
 	for (i = 0; i < n; i++) {
 		iov[i].iov_base = d[i].buf;
 		iov[i].iov_len = d[i].size;
-		mm[i].msg_hdr.msg_iov = &iov[i];
-		mm[i].msg_hdr.msg_iovlen = 1;
+		/* the kernel writes the flags */
 		mm[i].msg_hdr.msg_name = &from[i];
 		mm[i].msg_hdr.msg_namelen = sizeof(from[i]);
-		if (!header) {
-			mm[i].msg_hdr.msg_control = &control[i];
-			mm[i].msg_hdr.msg_controllen = sizeof(control[i]);
-		}
+		mm[i].msg_hdr.msg_iov = &iov[i];
+		mm[i].msg_hdr.msg_iovlen = 1;
+		mm[i].msg_hdr.msg_control = header ? NULL : &control[i];
+		mm[i].msg_hdr.msg_controllen = header ? 0 : sizeof(control[i]);
 	}
 	if ((got = recvmmsg(fd, mm, (unsigned int)n, MSG_DONTWAIT, NULL)) == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -365,6 +432,71 @@ sys_udp_recv(int fd, uint8_t af, struct sys_dgram *d, int n)
 
 /* --- sending --- */
 
+/* What the kernel is given for a batch, which has to last for the call. */
+struct outgoing {
+	struct mmsghdr	mm[SYS_BATCH];
+	struct iovec	iov[SYS_BATCH];
+	union control	control[SYS_BATCH];
+	union name	to[SYS_BATCH];
+};
+
+/* Is it for the kernel to cut?  It never is on a raw socket. */
+static int
+is_many(int udp, const struct sys_dgram *d)
+{
+	return udp && d->segment != 0 && d->len > d->segment;
+}
+
+static int
+same_addr(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/*
+ * The names and control messages of a batch.  In nearly every batch all is the
+ * same from one to the next, and then it is written once.
+ */
+static void
+address(struct outgoing *o, int udp, const struct sys_dgram *d, int n)
+{
+	union control *control = NULL;
+	union name *name = NULL;
+	socklen_t namelen = 0;
+	size_t source = 0;	/* octets of control that tell the source */
+	uint16_t segment = 0;	/* told behind it, if not 0 */
+	struct msghdr *mh;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		mh = &o->mm[i].msg_hdr;
+		if (name == NULL || d[i].dport != d[i - 1].dport ||
+		    !same_addr(&d[i].dst, &d[i - 1].dst)) {
+			name = &o->to[i];
+			namelen = name_of(name, &d[i].dst, udp ? d[i].dport :
+			    0);
+		}
+		mh->msg_name = name;
+		mh->msg_namelen = namelen;
+		if (control == NULL || !same_addr(&d[i].src, &d[i - 1].src) ||
+		    (is_many(udp, &d[i]) && segment != 0 &&
+		    segment != d[i].segment)) {
+			control = &o->control[i];
+			source = source_of(control, &d[i].src);
+			segment = 0;
+		}
+		mh->msg_controllen = source;
+		if (is_many(udp, &d[i])) {
+			/* who is not cut is told of the source alone */
+			segment = d[i].segment;
+			mh->msg_controllen = put_control(control, source,
+			    IPPROTO_UDP, UDP_SEGMENT, &segment,
+			    sizeof(segment));
+		}
+		mh->msg_control = mh->msg_controllen == 0 ? NULL : control;
+	}
+}
+
 /*
  * A source that is not ours is an invalid argument to IPv6; IPv4 has no route
  * from there, and says the same as if it had none to the destination.  A full
@@ -380,39 +512,78 @@ send_error(int error, const struct sys_dgram *d)
 	return error;
 }
 
+/*
+ * What the kernel says when it cannot cut: the segments are larger than the
+ * device's MTU, or too many, or would have no checksum.  (Some have other
+ * reasons, which single ones will tell as well.)
+ */
+static int
+means_uncut(int error)
+{
+	return error == EMSGSIZE || error == EINVAL || error == EIO;
+}
+
+static int	send_batch(int, int, struct sys_dgram *, int);
+
+/* The datagrams it stands for, one by one; the first error, or 0. */
+static int
+send_singly(int fd, const struct sys_dgram *d)
+{
+	struct sys_dgram one[SYS_BATCH];
+	size_t at = 0, left;
+	int n, i, error = 0;
+
+	while (at < d->len) {
+		for (n = 0; n < SYS_BATCH && at < d->len; n++) {
+			left = d->len - at;
+			one[n] = *d;
+			one[n].data = d->data + at;
+			one[n].len = left < d->segment ? left : d->segment;
+			one[n].segment = 0;
+			at += one[n].len;
+		}
+		send_batch(fd, 1, one, n);
+		for (i = 0; i < n && error == 0; i++)
+			error = one[i].error;
+	}
+	return error;
+}
+
+/* The first of those that are left has failed; 0 if it left after all. */
+static int
+failed(int fd, int udp, int error, const struct sys_dgram *d)
+{
+	if (is_many(udp, d) && means_uncut(error))
+		return send_singly(fd, d);
+	return send_error(error, d);
+}
+
 static int
 send_batch(int fd, int udp, struct sys_dgram *d, int n)
 {
-	struct mmsghdr mm[SYS_BATCH];
-	struct iovec iov[SYS_BATCH];
-	union control control[SYS_BATCH];
-	union name to[SYS_BATCH];
+	struct outgoing o;
 	int i, r, sent = 0;
 
 	if (n > SYS_BATCH)
 		n = SYS_BATCH;
-	memset(mm, 0, sizeof(mm));
 	for (i = 0; i < n; i++) {
-		iov[i].iov_base = d[i].data;
-		iov[i].iov_len = d[i].len;
-		mm[i].msg_hdr.msg_iov = &iov[i];
-		mm[i].msg_hdr.msg_iovlen = 1;
-		mm[i].msg_hdr.msg_name = &to[i];
-		mm[i].msg_hdr.msg_namelen = name_of(&to[i], &d[i].dst,
-		    udp ? d[i].dport : 0);
-		mm[i].msg_hdr.msg_controllen = source_of(&control[i],
-		    &d[i].src);
-		if (mm[i].msg_hdr.msg_controllen != 0)
-			mm[i].msg_hdr.msg_control = &control[i];
+		o.iov[i].iov_base = d[i].data;
+		o.iov[i].iov_len = d[i].len;
+		o.mm[i].msg_hdr.msg_iov = &o.iov[i];
+		o.mm[i].msg_hdr.msg_iovlen = 1;
+		o.mm[i].msg_hdr.msg_flags = 0;
 	}
+	address(&o, udp, d, n);
 	/* sendmmsg stops at one that fails; asked again, it says why */
 	for (i = 0; i < n;) {
-		r = sendmmsg(fd, mm + i, (unsigned int)(n - i), MSG_DONTWAIT);
+		r = sendmmsg(fd, o.mm + i, (unsigned int)(n - i),
+		    MSG_DONTWAIT);
 		if (r == -1 && errno == EINTR)
 			continue;
 		if (r <= 0) {
-			d[i].error = send_error(r == 0 ? EIO : errno, &d[i]);
-			i++;
+			d[i].error = failed(fd, udp, r == 0 ? EIO : errno,
+			    &d[i]);
+			sent += d[i++].error == 0;
 			continue;
 		}
 		for (sent += r; r > 0; r--)

@@ -126,6 +126,15 @@ sys_udp_socket(uint8_t af, uint16_t port, int share)
 	return r == -1 ? close_failed(fd) : fd;
 }
 
+unsigned int
+sys_udp_offload(int fd, uint8_t af, unsigned int want)
+{
+	(void)fd;
+	(void)af;
+	(void)want;
+	return 0;
+}
+
 int
 sys_udp_select(int fd, unsigned int me)
 {
@@ -223,6 +232,7 @@ recv_one(int fd, uint8_t af, int header, struct sys_dgram *d)
 	memset(&d->dst, 0, sizeof(d->dst));
 	d->data = d->buf;
 	d->len = 0;
+	d->segment = 0;
 	d->error = EMSGSIZE;
 	if (mh.msg_flags & MSG_TRUNC)
 		return 0;
@@ -366,21 +376,47 @@ send_plain(int fd, const struct sys_dgram *d, uint16_t port)
 }
 
 static int
-send_batch(int fd, uint8_t af, int udp, struct sys_dgram *d, int n)
+send_one(int fd, uint8_t af, int udp, const struct sys_dgram *d)
 {
 	ssize_t r;
+
+	do
+		r = af == AF_INET && !udp ? send_raw4(fd, d) :
+		    send_plain(fd, d, udp ? d->dport : 0);
+	while (r == -1 && errno == EINTR);
+	if (r != -1)
+		return 0;
+	return errno == EAGAIN ? ENOBUFS : errno;
+}
+
+/* The kernel does not cut; the first error, or 0. */
+static int
+send_singly(int fd, uint8_t af, const struct sys_dgram *d)
+{
+	struct sys_dgram one = *d;
+	size_t at, left;
+	int r, error = 0;
+
+	for (at = 0; at < d->len; at += one.len) {
+		left = d->len - at;
+		one.data = d->data + at;
+		one.len = left < d->segment ? left : d->segment;
+		if ((r = send_one(fd, af, 1, &one)) != 0 && error == 0)
+			error = r;
+	}
+	return error;
+}
+
+static int
+send_batch(int fd, uint8_t af, int udp, struct sys_dgram *d, int n)
+{
 	int i, sent = 0;
 
 	for (i = 0; i < n && i < SYS_BATCH; i++) {
-		do
-			r = af == AF_INET && !udp ? send_raw4(fd, &d[i]) :
-			    send_plain(fd, &d[i], udp ? d[i].dport : 0);
-		while (r == -1 && errno == EINTR);
-		d[i].error = 0;
-		if (r == -1)
-			d[i].error = errno == EAGAIN ? ENOBUFS : errno;
-		else
-			sent++;
+		d[i].error = udp && d[i].segment != 0 && d[i].len >
+		    d[i].segment ? send_singly(fd, af, &d[i]) :
+		    send_one(fd, af, udp, &d[i]);
+		sent += d[i].error == 0;
 	}
 	return sent;
 }

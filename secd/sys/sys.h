@@ -151,15 +151,19 @@ int	sys_esp_send(int fd, uint8_t af, struct sys_dgram *, int n);
 int	sys_udp_socket(uint8_t af, uint16_t port, int share);
 /*
  * As sys_esp_recv and sys_esp_send, with UDP payloads: receiving fills sport
- * too, sending goes to dport.
+ * and segment too, sending goes to dport.  What segment says are many leave as
+ * many, whatever the system can do (sys_udp_offload() tells what is cheap): if
+ * the kernel does not cut them they go one by one, in order.  Then an error is
+ * that of the first that had one; others of the same entry may have left.
  */
 int	sys_udp_recv(int fd, uint8_t af, struct sys_dgram *, int n);
 int	sys_udp_send(int fd, uint8_t af, struct sys_dgram *, int n);
 /*
  * Let the socket carry many datagrams in one sys_dgram, the ways of want
- * (SYS_GSO, SYS_GRO) that the system knows; they are returned, 0 if none.
- * With SYS_GSO IPv4 packets carry checksums, since the receiver's kernel joins
- * none without.  Needs nothing.
+ * (SYS_GSO, SYS_GRO) that the system knows, and no others; they are returned,
+ * 0 if none.  With SYS_GSO IPv4 packets carry checksums, since the receiver's
+ * kernel joins none without.  With SYS_GRO a sys_dgram that is received may be
+ * as long as an IP packet.  Needs nothing, but the engine's filter forbids it.
  */
 unsigned int sys_udp_offload(int fd, uint8_t af, unsigned int want);
 /*
