@@ -189,6 +189,10 @@ iface(const struct msg_iface_row *r, const struct msg_device *d,
 	put(o, "switch_delay", number(ic->switch_delay));
 	put(o, "drain", number(ic->drain));
 	put(o, "follow", json_boolean(!ic->nofollow));
+	put(o, "output", json_string(show_output(ic->output)));
+	put(o, "output_now", json_string(show_output(r->output_now)));
+	put(o, "output_reason",
+	    text_or_null(r->output_why, sizeof(r->output_why)));
 	put(o, "local", address(&ic->local));
 	put(o, "peer", address(&ic->peer));
 	put(o, "addresses", addresses(ic));
@@ -320,6 +324,19 @@ drops(const char *name, const uint64_t *values, const struct msg_device *d,
 
 /* --- the daemon --- */
 
+static json_t *
+offloads(unsigned int offload)
+{
+	json_t *all = json_array();
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; (name = offload_name(i)) != NULL; i++)
+		if (offload & 1U << i)
+			json_array_append_new(all, json_string(name));
+	return all;
+}
+
 static void
 process(const struct msg_process *p, time_t now)
 {
@@ -343,6 +360,9 @@ process(const struct msg_process *p, time_t now)
 	put(root, "state_directory", text(p->statedir, sizeof(p->statedir)));
 	put(root, "started", json_integer(p->started));
 	put(root, "uptime", since(p->started, now));
+	put(root, "workers", number(p->engine.workers));
+	put(root, "crypto_backend", json_string(show_crypto(p->engine.crypto)));
+	put(root, "offload", offloads(p->engine.offload));
 	put(root, "processes", all);
 	put(root, "lost_protections", lost);
 }

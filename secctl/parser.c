@@ -21,7 +21,7 @@ enum state {
 	S_ADD, S_ADD_IFACE, S_ADD_DIR, S_ADD_WORD, S_SPI, S_SRC, S_DST, S_ENC,
 	S_KEY, S_KEY_PATH, S_AUTH, S_REPLAY, S_SEQ,
 	S_CREATE, S_CREATE_WORD, S_LOCAL, S_PEER, S_INET, S_INET6, S_FAR, S_MTU,
-	S_ENCAP, S_ENCAP_PORT, S_ACQUIRE,
+	S_ENCAP, S_ENCAP_PORT, S_ACQUIRE, S_OUTPUT,
 	S_DESTROY,
 	S_EXPIRE,
 	S_FLUSH, S_FLUSH_IFACE,
@@ -51,7 +51,8 @@ enum once {
 	O_MTU = 0x0400,
 	O_KEY = 0x0800,
 	O_ENCAP = 0x1000,
-	O_ACQUIRE = 0x2000
+	O_ACQUIRE = 0x2000,
+	O_OUTPUT = 0x4000
 };
 
 enum kind {
@@ -155,6 +156,7 @@ static const struct token tables[S_MAX][14] = {
 	{ WORD,	"mtu",		S_MTU,		0, O_MTU, NULL },
 	{ WORD,	"encap",	S_ENCAP,	0, O_ENCAP, NULL },
 	{ WORD,	"acquire",	S_ACQUIRE,	0, O_ACQUIRE, NULL },
+	{ WORD,	"output",	S_OUTPUT,	0, O_OUTPUT, NULL },
 	{ END,	NULL,		S_LAST,		0, 0, NULL },
 },
 [S_CREATE_WORD] = {
@@ -165,6 +167,7 @@ static const struct token tables[S_MAX][14] = {
 	{ WORD,	"mtu",		S_MTU,		0, O_MTU, NULL },
 	{ WORD,	"encap",	S_ENCAP,	0, O_ENCAP, NULL },
 	{ WORD,	"acquire",	S_ACQUIRE,	0, O_ACQUIRE, NULL },
+	{ WORD,	"output",	S_OUTPUT,	0, O_OUTPUT, NULL },
 	{ END,	NULL,		S_LAST,		0, 0, NULL },
 },
 [S_LOCAL] = {
@@ -194,6 +197,10 @@ static const struct token tables[S_MAX][14] = {
 [S_ACQUIRE] = {
 	{ WORD,	"yes",		S_CREATE_WORD,	0, 0, take_acquire },
 	{ WORD,	"no",		S_CREATE_WORD,	0, 0, NULL },
+},
+[S_OUTPUT] = {
+	{ WORD,	"raw",		S_CREATE_WORD,	0, 0, NULL },
+	{ WORD,	"packet",	S_CREATE_WORD,	0, 0, take_output_packet },
 },
 [S_DESTROY] = {
 	{ VALUE, "IFACE",	S_LAST,		0, 0, take_iface },
@@ -276,7 +283,7 @@ static const struct {
 	    "install an SA; the key is hex in a file, or standard input (-)" },
 	{ "create", "create IFACE [local A] [peer B] [inet A/P [FAR]] "
 	    "[inet6 A/P [FAR]] [mtu N] [encap auto|udp|none|port N] "
-	    "[acquire yes|no]",
+	    "[acquire yes|no] [output raw|packet]",
 	    "make an interface such as sec1" },
 	{ "destroy", "destroy IFACE",
 	    "remove an interface with its SAs, addresses and routes" },

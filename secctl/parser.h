@@ -53,6 +53,7 @@ int		 take_encap_udp(struct parse *, const char *);
 int		 take_encap_none(struct parse *, const char *);
 int		 take_encap_port(struct parse *, const char *);
 int		 take_acquire(struct parse *, const char *);
+int		 take_output_packet(struct parse *, const char *);
 /* Do cipher and auth make a suite?  word stands before an auth, or "". */
 int		 check_suite(struct parse *, const char *word);
 

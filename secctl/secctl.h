@@ -161,6 +161,8 @@ int		 show_kernel_drop(const struct msg_device *, unsigned int i,
 const char	*show_state(unsigned int sa_state);
 const char	*show_rule(unsigned int sa_rule);
 const char	*show_encap(unsigned int encap_mode);
+const char	*show_output(unsigned int output_mode);
+const char	*show_crypto(unsigned int crypto_choice);
 const char	*show_dialect(unsigned int client_dialect);
 const char	*show_priority(int syslog_priority);
 

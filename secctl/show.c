@@ -91,6 +91,25 @@ show_encap(unsigned int mode)
 }
 
 const char *
+show_output(unsigned int mode)
+{
+	static const char *const names[] = {
+		[OUTPUT_RAW] = "raw",
+		[OUTPUT_PACKET] = "packet"
+	};
+
+	return name_of(names, NELEMS(names), mode);
+}
+
+const char *
+show_crypto(unsigned int choice)
+{
+	const char *name = crypto_name(choice);
+
+	return name != NULL ? name : "?";
+}
+
+const char *
 show_dialect(unsigned int dialect)
 {
 	static const char *const names[] = {

@@ -132,10 +132,25 @@ item(int *any, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* packet, or what is done instead of it. */
+static void
+output(int *any, const struct msg_iface_row *r)
+{
+	char why[sizeof(r->output_why) + 1];
+
+	if (r->conf.output == OUTPUT_RAW)
+		return;
+	item(any, "output %s", show_output(r->output_now));
+	if (r->output_now != r->conf.output)
+		printf(" (%s: %s)", show_output(r->conf.output),
+		    ctl_clean(why, r->output_why, sizeof(r->output_why)));
+}
+
 /* What differs from the defaults, in the words of secd.conf. */
 static void
-manners(const struct iface_conf *ic)
+manners(const struct msg_iface_row *r)
 {
+	const struct iface_conf *ic = &r->conf;
 	struct iface_conf usual;
 	int any = 0;
 
@@ -154,6 +169,7 @@ manners(const struct iface_conf *ic)
 		item(&any, "drain %u", ic->drain);
 	if (ic->nofollow != usual.nofollow)
 		item(&any, "follow %s", ic->nofollow ? "no" : "yes");
+	output(&any, r);
 	if (any)
 		putchar('\n');
 }
@@ -177,7 +193,7 @@ iface(const struct msg_iface_row *r, const struct msg_device *d,
 	printf("\tlocal %s peer %s\n", addr_print(&r->conf.local, a),
 	    addr_print(&r->conf.peer, b));
 	addresses(&r->conf);
-	manners(&r->conf);
+	manners(r);
 	printf("\tSAs: %" PRIu32 " in, %" PRIu32 " out", r->nsa_in, r->nsa_out);
 	if (r->spi_out != 0)
 		printf(", sending with spi 0x%08" PRIx32, r->spi_out);
@@ -367,6 +383,21 @@ drops(const char *iface_name, const uint64_t *counters,
 /* --- the daemon --- */
 
 static void
+engine(const struct engine_conf *ec)
+{
+	const char *name;
+	unsigned int i;
+	int all = ec->offload == OFFLOAD_ALL;
+
+	printf("\tworkers %u, crypto backend %s, offload", ec->workers,
+	    show_crypto(ec->crypto));
+	for (i = 0; !all && (name = offload_name(i)) != NULL; i++)
+		if (ec->offload & 1U << i)
+			printf(" %s", name);
+	printf("%s\n", all ? " all" : ec->offload == 0 ? " none" : "");
+}
+
+static void
 process(const struct msg_process *p, time_t now)
 {
 	char text[IPC_TEXTLEN + 1], when[AGELEN];
@@ -380,6 +411,7 @@ process(const struct msg_process *p, time_t now)
 	    ctl_clean(text, p->rundir, sizeof(p->rundir)));
 	printf("\tstate directory %s\n",
 	    ctl_clean(text, p->statedir, sizeof(p->statedir)));
+	engine(&p->engine);
 	for (i = 0; i < p->nprocs; i++) {
 		ctl_clean(text, p->procs[i].title, sizeof(p->procs[i].title));
 		printf("\t%-15s pid %" PRId32 ", uid %" PRIu32 "\n", text,

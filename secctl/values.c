@@ -311,6 +311,14 @@ take_acquire(struct parse *p, const char *s)
 	return 0;
 }
 
+int
+take_output_packet(struct parse *p, const char *s)
+{
+	(void)s;
+	p->cmd->iface.output = OUTPUT_PACKET;
+	return 0;
+}
+
 /* An inner address with its prefix length. */
 static int
 inner(struct parse *p, const char *what, uint8_t af, const char *s)

@@ -310,6 +310,7 @@ ask_process(struct ipc *ipc, struct ipc_msg *m)
 	strlcpy(p.rundir, parent.opts.rundir, sizeof(p.rundir));
 	strlcpy(p.statedir, parent.statedir, sizeof(p.statedir));
 	p.started = parent.started;
+	p.engine = apply_current()->engine;
 	fill_proc(&p, "parent", getpid(), getuid());
 	fill_proc(&p, control.title, control.pid, child_uid());
 	fill_proc(&p, engine.title, engine.pid, child_uid());

@@ -23,7 +23,7 @@
 #include "secd/addr.h"
 #include "secd/request.h"
 
-#define IPC_VERSION	2
+#define IPC_VERSION	3
 #define IPC_BODY_MAX	12288
 #define IPC_TEXTLEN	240
 #define IPC_NDROPS	48	/* room for every drop reason's counter */
@@ -238,8 +238,10 @@ struct msg_iface_row {
 	uint32_t	spi_out;	/* current outbound SA's, 0 none */
 	uint8_t		carrier;
 	uint8_t		forced;		/* carrier up: kernel-wide setting */
-	uint8_t		pad[2];
+	uint8_t		output_now;	/* enum output_mode, in effect */
+	uint8_t		pad;
 	char		lost[64];	/* why the last outbound SA went */
+	char		output_why[64];	/* why not as configured, or "" */
 	uint64_t	in_packets;
 	uint64_t	in_bytes;
 	uint64_t	out_packets;
@@ -284,6 +286,8 @@ struct msg_process {
 	int64_t		started;
 	uint32_t	nprocs;
 	uint32_t	nlost;
+	struct engine_conf engine;	/* as it was told */
+	uint8_t		pad[5];
 	struct {
 		char		title[16];
 		int32_t		pid;

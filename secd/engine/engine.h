@@ -256,6 +256,8 @@ void		 tunnel_without(struct tunnel *, const struct sa *,
 struct sa	*tunnel_newest(const struct tunnel *, enum sa_dir);
 /* A packet found no outbound SA (data.h). */
 void		 tunnel_nosa(struct tunnel *);
+/* The output in effect, and why that is not the one asked for, or "". */
+const char	*tunnel_output(const struct tunnel *, uint8_t *now);
 /* Every second. */
 void		 tunnel_tick(void);
 const struct tunnels *tunnel_all(void);

@@ -100,6 +100,8 @@ iface_row(struct msg_iface_row *r, const struct tunnel *t)
 	r->carrier = t->carrier == 1;
 	r->forced = (uint8_t)t->forced;
 	strlcpy(r->lost, t->lost, sizeof(r->lost));
+	strlcpy(r->output_why, tunnel_output(t, &r->output_now),
+	    sizeof(r->output_why));
 	r->in_packets = counter_get(&hot->in_packets);
 	r->in_bytes = counter_get(&hot->in_bytes);
 	r->out_packets = counter_get(&hot->out_packets);

@@ -107,6 +107,14 @@ tunnel_change(struct tunnel *t, const struct iface_conf *conf, int forced)
 	tunnel_update(t);
 }
 
+const char *
+tunnel_output(const struct tunnel *t, uint8_t *now)
+{
+	*now = OUTPUT_RAW;
+	return t->conf.output == OUTPUT_PACKET ?
+	    "this secd has no packet output" : "";
+}
+
 struct sa *
 tunnel_newest(const struct tunnel *t, enum sa_dir dir)
 {

@@ -146,6 +146,74 @@ test_manners(void)
 	conf_free(c);
 }
 
+/* What the engine is told, and that it is printed so that it comes back. */
+static void
+test_engine(void)
+{
+	static const struct {
+		const char	*text;
+		struct engine_conf ec;
+		const char	*print;
+	} each[] = {
+		{ "#", { 1, OFFLOAD_ALL, CRYPTO_AUTO }, "" },
+		{ "workers 1\noffload all\ncrypto backend auto",
+		    { 1, OFFLOAD_ALL, CRYPTO_AUTO }, "" },
+		{ "workers 16", { 16, OFFLOAD_ALL, CRYPTO_AUTO },
+		    "workers 16\n" },
+		{ "crypto backend libcrypto", { 1, OFFLOAD_ALL,
+		    CRYPTO_LIBCRYPTO }, "crypto backend libcrypto\n" },
+		{ "crypto backend ipsec-mb; workers 2", { 2, OFFLOAD_ALL,
+		    CRYPTO_IPSEC_MB },
+		    "workers 2\ncrypto backend ipsec-mb\n" },
+		{ "offload none", { 1, 0, CRYPTO_AUTO }, "offload none\n" },
+		{ "offload uso", { 1, OFFLOAD_USO, CRYPTO_AUTO },
+		    "offload uso\n" },
+		{ "offload gro tso", { 1, OFFLOAD_TSO | OFFLOAD_GRO,
+		    CRYPTO_AUTO }, "offload tso gro\n" },
+		{ "offload no merge", { 1, OFFLOAD_ALL & ~OFFLOAD_MERGE,
+		    CRYPTO_AUTO }, "offload tso uso gso gro\n" },
+		{ "offload no gso no gro", { 1, OFFLOAD_TSO | OFFLOAD_USO |
+		    OFFLOAD_MERGE, CRYPTO_AUTO }, "offload tso uso merge\n" },
+		{ "offload tso uso merge gso gro", { 1, OFFLOAD_ALL,
+		    CRYPTO_AUTO }, "" },
+		{ "offload no tso no uso no merge no gso no gro",
+		    { 1, 0, CRYPTO_AUTO }, "offload none\n" }
+	};
+	struct conf *c, *d;
+	char *text;
+	size_t i;
+
+	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		c = parse(each[i].text);
+		ok(c != NULL && memcmp(&c->engine, &each[i].ec,
+		    sizeof(c->engine)) == 0, "%s", each[i].text);
+		if (c == NULL)
+			continue;
+		text = print(c);
+		ok(strcmp(text, each[i].print) == 0, "its print");
+		d = parse(text[0] != '\0' ? text : "#");
+		ok(d != NULL && memcmp(&c->engine, &d->engine,
+		    sizeof(c->engine)) == 0, "and back");
+		free(text);
+		conf_free(c);
+		conf_free(d);
+	}
+}
+
+static void
+test_output(void)
+{
+	struct conf *c = parse("interface sec0 { output packet }\n"
+	    "interface sec1 { output raw }\ninterface sec2 { }");
+
+	if (!ok(c != NULL, "output: parsed: %s", complaints))
+		return;
+	is(conf_find(c, "sec0")->conf.output, OUTPUT_PACKET, "output packet");
+	is(conf_find(c, "sec1")->conf.output, OUTPUT_RAW, "output raw");
+	is(conf_find(c, "sec2")->conf.output, OUTPUT_RAW, "which is usual");
+	conf_free(c);
+}
+
 static void
 test_suites(void)
 {
@@ -351,6 +419,8 @@ main(void)
 	test_defaults();
 	test_sas();
 	test_manners();
+	test_engine();
+	test_output();
 	test_suites();
 	test_no_state();
 	test_stream();

@@ -33,7 +33,7 @@ parse(const char *text)
 #define ENDS	" spi 256 src ::1 dst ::2"
 #define VERBS	"add, create, destroy, expire, flush, genkey, help, " \
 		"interface, log, monitor, reload, remove, show, stop"
-#define CREATES	"local, peer, inet, inet6, mtu, encap, acquire"
+#define CREATES	"local, peer, inet, inet6, mtu, encap, acquire, output"
 
 static const struct {
 	const char	*text;
@@ -212,6 +212,12 @@ static const struct {
 	{ "create sec1 acquire", "create: something is missing at the end: "
 	    "yes, no" },
 	{ "create sec1 acquire no acquire no", "create: acquire is given "
+	    "twice" },
+	{ "create sec1 output", "create: something is missing at the end: "
+	    "raw, packet" },
+	{ "create sec1 output tap", "create: 'tap' is unknown here; possible: "
+	    "raw, packet" },
+	{ "create sec1 output raw output raw", "create: output is given "
 	    "twice" },
 	{ "add sa sec0 in enc aes-256-gcm key 00112233", "add sa: '00112233' "
 	    "is unknown here; possible: file" },
@@ -432,6 +438,10 @@ test_create(void)
 	    "encap none");
 	ok(parse("create sec7 encap auto") == 0 && ic->encap == ENCAP_AUTO,
 	    "encap auto");
+	ok(parse("create sec7 output packet mtu 1300") == 0 &&
+	    ic->output == OUTPUT_PACKET, "output packet");
+	ok(parse("create sec7 inet 10.0.0.1/30 output raw") == 0 &&
+	    ic->output == OUTPUT_RAW, "output raw");
 	ok(parse("create sec7 inet 10.0.0.1/32 inet 10.0.0.2/32 "
 	    "inet 10.0.0.3/32 inet 10.0.0.4/32 inet 10.0.0.5/32 "
 	    "inet 10.0.0.6/32 inet 10.0.0.7/32 inet 10.0.0.8/32") == 0,

@@ -87,6 +87,7 @@ ifaces(void)
 	BAD_IFACE("link state 2", ic.link = 2);
 	BAD_IFACE("dynamic 2", ic.dynamic = 2);
 	BAD_IFACE("down 2", ic.down = 2);
+	BAD_IFACE("output 2", ic.output = 2);
 }
 
 static void
@@ -127,6 +128,77 @@ sas(void)
 	BAD_SA("authkeylen 65", sr.authkeylen = 65);
 }
 
+#define BAD_ENGINE(what, change) do {					\
+	engine_conf_init(&ec);						\
+	change;								\
+	ok(engine_conf_check(&ec) != NULL, "engine with " what);	\
+} while (0)
+
+static void
+engines(void)
+{
+	struct engine_conf ec;
+
+	engine_conf_init(&ec);
+	ok(engine_conf_check(&ec) == NULL, "the engine's defaults");
+	is(ec.workers, 1, "one worker");
+	is(ec.offload, OFFLOAD_ALL, "all offloads");
+	is(ec.crypto, CRYPTO_AUTO, "any crypto");
+	ec.workers = WORKERS_MAX;
+	ec.offload = 0;
+	ec.crypto = CRYPTO_IPSEC_MB;
+	ok(engine_conf_check(&ec) == NULL, "an engine at its bounds");
+	BAD_ENGINE("no worker", ec.workers = 0);
+	BAD_ENGINE("17 workers", ec.workers = WORKERS_MAX + 1);
+	BAD_ENGINE("an unknown offload", ec.offload = OFFLOAD_ALL + 1);
+	BAD_ENGINE("an unknown crypto", ec.crypto = CRYPTO_IPSEC_MB + 1);
+}
+
+/* On the engine's command line. */
+static void
+engine_words(void)
+{
+	static const char *const bad[] = {
+		"", "1", "1.31", "1.31.", "1.31.0.", "1.31.0 ", " 1.31.0",
+		"1. 31.0", "+1.31.0", "01.31.0", "1.31.-0", "1,31,0", "1..0",
+		"0.31.0", "17.31.0", "257.31.0", "1.32.0", "1.287.0",
+		"1.31.3", "1.31.256", "1.31.0x0", "a.b.c",
+		"4294967297.31.0", "1.31.0\n"
+	};
+	struct engine_conf a, b;
+	char word[16];
+	size_t i;
+	unsigned int n;
+
+	engine_conf_init(&a);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		is(engine_conf_read(&a, bad[i]), -1, "engine word '%s'",
+		    bad[i]);
+	for (n = 0; n <= OFFLOAD_ALL; n++) {
+		a.workers = (uint8_t)(1 + n % WORKERS_MAX);
+		a.offload = (uint8_t)n;
+		a.crypto = (uint8_t)(n % (CRYPTO_IPSEC_MB + 1));
+		engine_conf_print(&a, word, sizeof(word));
+		memset(&b, 0xff, sizeof(b));
+		ok(engine_conf_read(&b, word) == 0 &&
+		    memcmp(&a, &b, sizeof(a)) == 0, "engine word %s", word);
+	}
+}
+
+static void
+engine_names(void)
+{
+	const char *name;
+	unsigned int i, all = 0;
+
+	for (i = 0; (name = offload_name(i)) != NULL; i++)
+		all |= 1U << i;
+	is(all, OFFLOAD_ALL, "each offload has a name");
+	ok(strcmp(offload_name(2), "merge") == 0, "merge is the third");
+	ok(strcmp(crypto_name(CRYPTO_IPSEC_MB), "ipsec-mb") == 0 &&
+	    crypto_name(CRYPTO_IPSEC_MB + 1) == NULL, "crypto has names");
+}
+
 static void
 names(void)
 {
@@ -155,5 +227,8 @@ main(void)
 	names();
 	ifaces();
 	sas();
+	engines();
+	engine_words();
+	engine_names();
 	return tap_done();
 }

@@ -373,6 +373,7 @@ test_create(void)
 		.peer = addr("198.51.100.14"), .mtu = 1400,
 		.replay = IFACE_REPLAY_DEFAULT, .dynamic = 1, .naddrs = 2,
 		.encap = ENCAP_PORT, .encap_port = 4501, .acquire = 1,
+		.output = OUTPUT_PACKET,
 		.switch_delay = IFACE_SWITCH_DEFAULT,
 		.drain = IFACE_DRAIN_DEFAULT,
 		.addrs = {
@@ -386,7 +387,7 @@ test_create(void)
 
 	same = talk("create sec1 local 192.0.2.8 peer 198.51.100.14 "
 	    "inet 169.254.229.42/30 169.254.229.41 inet6 fd00::2/126 "
-	    "mtu 1400 encap port 4501 acquire yes", &s, 1);
+	    "mtu 1400 encap port 4501 acquire yes output packet", &s, 1);
 	expect(same, 0, "", "", "create");
 }
 
@@ -927,6 +928,8 @@ make_ifaces(void)
 	r->conf.switch_delay = 0;
 	r->conf.drain = 9;
 	r->conf.nofollow = 1;
+	r->conf.output = OUTPUT_PACKET;
+	strlcpy(r->output_why, "no \x01 device", sizeof(r->output_why));
 	r->nsa_out = 1;
 	devices[0] = (struct msg_device){ .name = "sec0", .ifindex = 7,
 	    .mtu = 1280, .up = 1, .carrier = 1 };
@@ -964,7 +967,7 @@ test_show_interfaces(void)
 	    "mtu 1400, dynamic\n"
 	    "\tlocal any peer any\n"
 	    "\tencap port 4501, acquire yes, switch at-once, drain 9, follow "
-	    "no\n"
+	    "no, output raw (packet: no ? device)\n"
 	    "\tSAs: 0 in, 1 out\n"
 	    "\tin:  0 packets, 0 bytes\n"
 	    "\tout: 0 packets, 0 bytes\n"
@@ -990,12 +993,14 @@ test_show_interfaces(void)
 	    "'no_carrier_reason': 'no inbound SA', 'carrier_forced': False, "
 	    "'mtu': 1400, 'link_state': 'sa', 'replay': 4096, 'encap': "
 	    "'port', 'encap_port': 4501, 'acquire': True, 'switch_delay': 0, "
-	    "'drain': 9, 'follow': False, 'local': None, "
+	    "'drain': 9, 'follow': False, 'output': 'packet', 'output_now': "
+	    "'raw', 'output_reason': 'no ? device', 'local': None, "
 	    "'peer': None, 'addresses': [], 'sas_in': 0, 'sas_out': 1, "
 	    "'spi_out': None, 'lost': None}");
 	json_has("[d['interfaces'][0][k] for k in ('encap', 'encap_port', "
-	    "'acquire', 'switch_delay', 'drain', 'follow')] == ['auto', None, "
-	    "False, 1, 5, True]");
+	    "'acquire', 'switch_delay', 'drain', 'follow', 'output', "
+	    "'output_now', 'output_reason')] == ['auto', None, False, 1, 5, "
+	    "True, 'raw', 'raw', None]");
 	json_has("d['interfaces'][0]['out'] == {'packets': "
 	    "9223372036854775807, 'bytes': 2.0**64}");
 	json_has("d['interfaces'][0]['spi_out'] == '0x00001002' and "
@@ -1008,14 +1013,23 @@ test_manners(void)
 {
 	static const struct {
 		uint8_t		 encap;
+		uint8_t		 output, now;
 		uint16_t	 delay;
 		const char	*want;
 	} each[] = {
-		{ ENCAP_UDP, IFACE_SWITCH_DEFAULT, "\n\tencap udp\n\tSAs" },
-		{ ENCAP_NONE, 7, "\n\tencap none, switch delay 7\n\tSAs" },
-		{ ENCAP_AUTO, 0, "\n\tswitch at-once\n\tSAs" },
-		{ ENCAP_AUTO, IFACE_SWITCH_DEFAULT, "/126\n\tSAs" },
-		{ 99, IFACE_SWITCH_DEFAULT, "\n\tencap ?\n\tSAs" }
+		{ ENCAP_UDP, 0, 0, IFACE_SWITCH_DEFAULT,
+		    "\n\tencap udp\n\tSAs" },
+		{ ENCAP_NONE, 0, 0, 7,
+		    "\n\tencap none, switch delay 7\n\tSAs" },
+		{ ENCAP_AUTO, 0, 0, 0, "\n\tswitch at-once\n\tSAs" },
+		{ ENCAP_AUTO, 0, 0, IFACE_SWITCH_DEFAULT, "/126\n\tSAs" },
+		{ ENCAP_AUTO, OUTPUT_PACKET, OUTPUT_PACKET,
+		    IFACE_SWITCH_DEFAULT, "\n\toutput packet\n\tSAs" },
+		{ ENCAP_AUTO, OUTPUT_PACKET, OUTPUT_RAW, 0,
+		    "\n\tswitch at-once, output raw (packet: )\n\tSAs" },
+		{ ENCAP_AUTO, OUTPUT_PACKET, 99, IFACE_SWITCH_DEFAULT,
+		    "\n\toutput ? (packet: )\n\tSAs" },
+		{ 99, 0, 0, IFACE_SWITCH_DEFAULT, "\n\tencap ?\n\tSAs" }
 	};
 	struct msg_iface_rows one = { .count = 1, .rows = { ifaces.rows[0] } };
 	const struct step steps[] = {
@@ -1026,9 +1040,11 @@ test_manners(void)
 	for (i = 0; i < NELEMS(each); i++) {
 		one.rows[0].conf.encap = each[i].encap;
 		one.rows[0].conf.switch_delay = each[i].delay;
+		one.rows[0].conf.output = each[i].output;
+		one.rows[0].output_now = each[i].now;
 		ok(talk("show", steps, 3) && strstr(outtext, each[i].want) !=
-		    NULL, "manners of an interface: encap %u, delay %u",
-		    each[i].encap, each[i].delay);
+		    NULL, "manners of an interface: encap %u, output %u, delay "
+		    "%u", each[i].encap, each[i].output, each[i].delay);
 	}
 }
 
@@ -1481,16 +1497,19 @@ test_show_process(void)
 		.version = "0.1", .confpath = "/etc/secd.conf",
 		.rundir = "/var/run/secd", .statedir = "/var/lib/secd",
 		.started = time(NULL) - 7500, .nprocs = 2, .nlost = 1,
+		.engine = { 4, OFFLOAD_TSO | OFFLOAD_GRO, CRYPTO_IPSEC_MB },
 		.procs = { { "parent", 100, 0 }, { "engine", 101, 990 } },
 		.lost = { "no chroot" }
 	};
 	const struct step s = { MSG_SHOW_PROCESS, NOBODY_ELSE, MSG_PROCESS,
 	    BODY(p), AS_IT_IS };
 	char want[1024];
+	const char *last;
 	const char *head = "secd 0.1, running for 2h05m\n"
 	    "\tconfiguration   /etc/secd.conf\n"
 	    "\trun directory   /var/run/secd\n"
 	    "\tstate directory /var/lib/secd\n"
+	    "\tworkers 4, crypto backend ipsec-mb, offload tso gro\n"
 	    "\tparent          pid 100, uid 0\n"
 	    "\tengine          pid 101, uid 990\n";
 
@@ -1500,7 +1519,9 @@ test_show_process(void)
 	json_has("{k: v for k, v in d.items() if k not in ('started', "
 	    "'uptime')} == {'version': '0.1', 'configuration': "
 	    "'/etc/secd.conf', 'run_directory': '/var/run/secd', "
-	    "'state_directory': '/var/lib/secd', 'processes': [{'title': "
+	    "'state_directory': '/var/lib/secd', 'workers': 4, "
+	    "'crypto_backend': 'ipsec-mb', 'offload': ['tso', 'gro'], "
+	    "'processes': [{'title': "
 	    "'parent', 'pid': 100, 'uid': 0}, {'title': 'engine', 'pid': 101, "
 	    "'uid': 990}], 'lost_protections': ['no chroot']}");
 	json_has("d['uptime'] >= 7500");
@@ -1508,6 +1529,17 @@ test_show_process(void)
 	snprintf(want, sizeof(want), "%s\tall protections are in force\n",
 	    head);
 	expect(talk("show process", &s, 1), 0, want, "", "nothing lost");
+	engine_conf_init(&p.engine);
+	last = "\tworkers 1, crypto backend auto, offload all\n";
+	ok(talk("show process", &s, 1) && strstr(outtext, last) != NULL,
+	    "all offloads");
+	p.engine.offload = 0;
+	p.engine.crypto = 99;
+	last = "\tworkers 1, crypto backend ?, offload none\n";
+	ok(talk("show process", &s, 1) && strstr(outtext, last) != NULL,
+	    "no offload, and a backend of a later secd's");
+	ok(talk("-j show process", &s, 1) && rc == 0, "the same in JSON");
+	json_has("d['offload'] == [] and d['crypto_backend'] == '?'");
 }
 
 /* --- monitor and stop --- */

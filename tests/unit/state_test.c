@@ -91,6 +91,7 @@ fill(struct state_devs *devs)
 	ic.encap_port = 4501;
 	ic.acquire = 1;
 	ic.nofollow = 1;
+	ic.output = OUTPUT_PACKET;
 	ic.switch_delay = 0;
 	ic.drain = IFACE_SECONDS_MAX;
 	state_add(devs, &ic);
