@@ -40,8 +40,8 @@ SHARED_HDRS = secd/addr.h secd/hex.h secd/ipc.h secd/log.h secd/proc.h \
 	  secd/request.h secd/secd.h
 
 CONF_OBJS = secd/conf.o secd/lex.o secd/macro.o secd/parse.o \
-	  secd/parse_iface.o secd/parse_sa.o secd/parse_value.o \
-	  secd/printconf.o
+	  secd/parse_engine.o secd/parse_iface.o secd/parse_sa.o \
+	  secd/parse_value.o secd/printconf.o
 PARENT_OBJS = secd/apply.o secd/ask.o secd/children.o ${CONF_OBJS} \
 	  secd/device.o secd/grant.o secd/ledger.o secd/ledger_file.o \
 	  secd/ledger_sync.o secd/parent.o secd/rundir.o secd/secd.o \

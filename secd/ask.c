@@ -95,6 +95,33 @@ differs(const char *a, const char *b)
 	return (a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0);
 }
 
+/* What was told to the children at their start: the words that differ. */
+static int
+unchangeable(const struct conf *c, const struct conf *now, FILE *err)
+{
+	const struct {
+		const char	*what;
+		int		 differs;
+	} all[] = {
+		{ "state directory", differs(c->statedir, now->statedir) },
+		{ "socket restricted",
+		    differs(c->restricted, now->restricted) },
+		{ "workers", c->engine.workers != now->engine.workers },
+		{ "crypto backend", c->engine.crypto != now->engine.crypto },
+		{ "offload", c->engine.offload != now->engine.offload },
+	};
+	size_t i;
+	int any = 0;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].differs) {
+			fprintf(err, "%s: %s cannot change while secd runs; "
+			    "restart it\n", parent.opts.confpath, all[i].what);
+			any = 1;
+		}
+	return any;
+}
+
 /* Parse the file again; NULL with the first complaint, all are logged. */
 static struct conf *
 reparse(char *why, size_t size)
@@ -112,10 +139,7 @@ reparse(char *why, size_t size)
 		conf_free(c);
 		c = NULL;
 	}
-	if (c != NULL && (differs(c->statedir, now->statedir) ||
-	    differs(c->restricted, now->restricted))) {
-		fprintf(err, "%s: state directory and socket cannot change "
-		    "while secd runs; restart it\n", parent.opts.confpath);
+	if (c != NULL && unchangeable(c, now, err)) {
 		conf_free(c);
 		c = NULL;
 	}

@@ -29,6 +29,18 @@ int		 parse_once(unsigned int *seen, unsigned int bit,
 void		 parse_path(char **field, const char *path, const char *what,
 		    size_t size);
 
+/* parse_engine.c */
+
+/* Before the first statement of conf.  NULL: after the last. */
+void		 parse_engine_start(struct conf *);
+void		 parse_workers(const char *);
+/* The word after crypto, and the one after that. */
+void		 parse_crypto(const char *word, const char *name);
+/* The words of one statement are taken in turn, and put together. */
+void		 parse_offload_begin(void);
+void		 parse_offload(const char *word);
+void		 parse_offload_end(void);
+
 /* parse_iface.c */
 
 /* Before the first block of conf.  NULL: after the last. */
@@ -54,6 +66,7 @@ void		 parse_iface_acquire(const char *);
 void		 parse_iface_switch(const char *when, const char *delay);
 void		 parse_iface_drain(const char *);
 void		 parse_iface_follow(const char *);
+void		 parse_iface_output(const char *);
 void		 parse_iface_down(int down);
 /* The block ends; the interface's ends may stand after its SAs. */
 void		 parse_iface_end(void);

@@ -6,7 +6,7 @@
  * and without includes, by the state file.
  *
  * Here are the grammar, its words and the doors; tokens come from lex.c, and
- * what a statement means is in parse_iface.c and parse_sa.c.  Nothing but the
+ * what a statement means is in parse_engine.c, parse_iface.c and parse_sa.c.  Nothing but the
  * macros of conf_define() outlives a call.
  */
 %{
@@ -47,9 +47,10 @@ static void	 unknown_word(const char *);
 static void	 later_word(const struct value *, int);
 %}
 
-%token	ACQUIRE AUTH DESCRIPTION DEVICE DIRECTORY DOWN DRAIN DST ENC ENCAP ESN
-%token	FILENAME FOLLOW IN INCLUDE INET INET6 INTERFACE KEY LINK LOCAL MTU OUT
-%token	PEER REPLAY RESTRICTED SA SEQ SOCKET SPI SRC STATE SWITCH UP
+%token	ACQUIRE AUTH CRYPTO DESCRIPTION DEVICE DIRECTORY DOWN DRAIN DST ENC
+%token	ENCAP ESN FILENAME FOLLOW IN INCLUDE INET INET6 INTERFACE KEY LINK
+%token	LOCAL MTU OFFLOAD OUT OUTPUT PEER REPLAY RESTRICTED SA SEQ SOCKET SPI
+%token	SRC STATE SWITCH UP WORKERS
 %token	STRING LATER UNKNOWN BAD
 
 %%
@@ -93,8 +94,16 @@ setting		: STATE DIRECTORY STRING {
 			    "socket restricted",
 			    sizeof(((struct sockaddr_un *)0)->sun_path));
 		}
+		| WORKERS STRING	{ parse_workers($2.s); }
+		| CRYPTO STRING STRING	{ parse_crypto($2.s, $3.s); }
+		| OFFLOAD		{ parse_offload_begin(); }
+		    offloads		{ parse_offload_end(); }
 		| LATER			{ later_word(&$1, AT_TOP); }
 		| UNKNOWN		{ unknown_word($1.s); }
+		;
+
+offloads	: STRING		{ parse_offload($1.s); }
+		| offloads STRING	{ parse_offload($2.s); }
 		;
 
 interface	: INTERFACE STRING	{ parse_iface_begin($2.s); }
@@ -143,6 +152,7 @@ statement	: DESCRIPTION STRING	{ parse_iface_descr($2.s); }
 		| SWITCH STRING STRING	{ parse_iface_switch($2.s, $3.s); }
 		| DRAIN STRING		{ parse_iface_drain($2.s); }
 		| FOLLOW STRING		{ parse_iface_follow($2.s); }
+		| OUTPUT STRING		{ parse_iface_output($2.s); }
 		| UP			{ parse_iface_down(0); }
 		| DOWN			{ parse_iface_down(1); }
 		| SA IN {
@@ -207,6 +217,7 @@ static const struct keyword {
 } keywords[] = {
 	{ "acquire",		ACQUIRE },
 	{ "auth",		AUTH },
+	{ "crypto",		CRYPTO },
 	{ "description",	DESCRIPTION },
 	{ "device",		DEVICE },
 	{ "directory",		DIRECTORY },
@@ -227,7 +238,9 @@ static const struct keyword {
 	{ "link",		LINK },
 	{ "local",		LOCAL },
 	{ "mtu",		MTU },
+	{ "offload",		OFFLOAD },
 	{ "out",		OUT },
+	{ "output",		OUTPUT },
 	{ "peer",		PEER },
 	{ "replay",		REPLAY },
 	{ "restricted",		RESTRICTED },
@@ -238,7 +251,8 @@ static const struct keyword {
 	{ "src",		SRC },
 	{ "state",		STATE },
 	{ "switch",		SWITCH },
-	{ "up",			UP }
+	{ "up",			UP },
+	{ "workers",		WORKERS }
 };
 
 /*
@@ -250,16 +264,12 @@ static const struct later {
 	const char	*accepted;
 	int		 where;
 } laters[] = {
-	{ "crypto",		"backend libcrypto",	AT_TOP },
 	{ "df",			"clear",		AT_IFACE },
 	{ "encap",		NULL,			AT_SA },
 	{ "lifetime",		NULL,			AT_IFACE | AT_SA },
 	{ "metrics",		NULL,			AT_TOP },
 	{ "mss",		"no",			AT_IFACE },
-	{ "offload",		NULL,			AT_TOP | AT_IFACE },
-	{ "output",		"raw",			AT_IFACE },
-	{ "probe",		NULL,			AT_IFACE },
-	{ "workers",		"1",			AT_TOP }
+	{ "probe",		NULL,			AT_IFACE }
 };
 
 #define NELEMS(a)	(sizeof(a) / sizeof((a)[0]))
@@ -400,6 +410,7 @@ parse(void)
 
 	c = conf = conf_new();
 	at_start = 1;
+	parse_engine_start(conf);
 	parse_iface_start(conf);
 	if (yyparse() != 0 && lex_errors() == 0)
 		lex_error("the parser gave up");
@@ -409,6 +420,7 @@ parse(void)
 	}
 	lex_end();
 	parse_iface_start(NULL);
+	parse_engine_start(NULL);
 	conf = NULL;
 	return c;
 }

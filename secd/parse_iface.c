@@ -21,7 +21,7 @@
 enum once {
 	ONCE_DESCR, ONCE_DEVICE, ONCE_LOCAL, ONCE_PEER, ONCE_MTU, ONCE_REPLAY,
 	ONCE_LINK, ONCE_ENCAP, ONCE_ACQUIRE, ONCE_SWITCH, ONCE_DRAIN,
-	ONCE_FOLLOW, ONCE_UPDOWN
+	ONCE_FOLLOW, ONCE_OUTPUT, ONCE_UPDOWN
 };
 
 static struct {
@@ -373,6 +373,22 @@ parse_iface_drain(const char *s)
 	if (parse_once(&cur.seen, ONCE_DRAIN, "drain") == -1 ||
 	    seconds("drain", s, &ic.drain) == -1)
 		return;
+	take(&ic);
+}
+
+void
+parse_iface_output(const char *s)
+{
+	struct iface_conf ic = parse_iface()->conf;
+
+	if (parse_once(&cur.seen, ONCE_OUTPUT, "output") == -1)
+		return;
+	if (strcmp(s, "raw") == 0)
+		ic.output = OUTPUT_RAW;
+	else if (strcmp(s, "packet") == 0)
+		ic.output = OUTPUT_PACKET;
+	else
+		lex_error("output %s: use packet or raw", lex_shown(s));
 	take(&ic);
 }
 

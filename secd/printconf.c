@@ -81,6 +81,9 @@ print_unusual(const struct iface_conf *ic, FILE *out)
 		fprintf(out, "\tdrain %u\n", ic->drain);
 	if (ic->nofollow != usual.nofollow)
 		fprintf(out, "\tfollow %s\n", ic->nofollow ? "no" : "yes");
+	if (ic->output != usual.output)
+		fprintf(out, "\toutput %s\n",
+		    ic->output == OUTPUT_PACKET ? "packet" : "raw");
 }
 
 static void
@@ -137,6 +140,34 @@ conf_print_iface(const struct conf_iface *ci, FILE *out)
 	fputs("}\n", out);
 }
 
+static void
+print_offload(unsigned int offload, FILE *out)
+{
+	const char *name;
+	unsigned int i;
+
+	fputs("offload", out);
+	for (i = 0; (name = offload_name(i)) != NULL; i++)
+		if (offload & 1U << i)
+			fprintf(out, " %s", name);
+	fputs(offload == 0 ? " none\n" : "\n", out);
+}
+
+/* Where it differs from what secd does untold. */
+static void
+print_engine(const struct engine_conf *ec, FILE *out)
+{
+	struct engine_conf usual;
+
+	engine_conf_init(&usual);
+	if (ec->workers != usual.workers)
+		fprintf(out, "workers %u\n", ec->workers);
+	if (ec->crypto != usual.crypto)
+		fprintf(out, "crypto backend %s\n", crypto_name(ec->crypto));
+	if (ec->offload != usual.offload)
+		print_offload(ec->offload, out);
+}
+
 void
 conf_print(const struct conf *c, FILE *out)
 {
@@ -152,6 +183,7 @@ conf_print(const struct conf *c, FILE *out)
 		print_quoted(c->restricted, out);
 		putc('\n', out);
 	}
+	print_engine(&c->engine, out);
 	TAILQ_FOREACH(ci, &c->ifaces, entry)
 		conf_print_iface(ci, out);
 }

@@ -12,6 +12,10 @@
 #include "secd/ipc.h"
 #include "secd/request.h"
 
+_Static_assert(OFFLOAD_TSO == 1 << 0 && OFFLOAD_USO == 1 << 1 &&
+    OFFLOAD_MERGE == 1 << 2 && OFFLOAD_GSO == 1 << 3 &&
+    OFFLOAD_GRO == 1 << 4, "in the order of offload_name()");
+
 void
 engine_conf_init(struct engine_conf *ec)
 {
@@ -43,15 +47,39 @@ int
 engine_conf_read(struct engine_conf *ec, const char *s)
 {
 	unsigned char workers, offload, crypto;
-	char end;
+	char same[16];
 
-	if (sscanf(s, "%hhu.%hhu.%hhu%c", &workers, &offload, &crypto,
-	    &end) != 3)
+	if (sscanf(s, "%hhu.%hhu.%hhu", &workers, &offload, &crypto) != 3)
 		return -1;
 	ec->workers = workers;
 	ec->offload = offload;
 	ec->crypto = crypto;
-	return engine_conf_check(ec) == NULL ? 0 : -1;
+	/* sscanf(3) takes signs, blanks, and numbers that do not fit */
+	engine_conf_print(ec, same, sizeof(same));
+	return strcmp(s, same) == 0 && engine_conf_check(ec) == NULL ? 0 : -1;
+}
+
+const char *
+offload_name(unsigned int i)
+{
+	static const char *const names[] = {
+		"tso", "uso", "merge", "gso", "gro"
+	};
+
+	return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
+}
+
+const char *
+crypto_name(unsigned int choice)
+{
+	static const char *const names[] = {
+		[CRYPTO_AUTO] = "auto",
+		[CRYPTO_LIBCRYPTO] = "libcrypto",
+		[CRYPTO_IPSEC_MB] = "ipsec-mb"
+	};
+
+	return choice < sizeof(names) / sizeof(names[0]) ? names[choice] :
+	    NULL;
 }
 
 int

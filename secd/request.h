@@ -176,6 +176,10 @@ const char	*engine_conf_check(const struct engine_conf *);
 void		 engine_conf_print(const struct engine_conf *, char *buf,
 		    size_t size);
 int		 engine_conf_read(struct engine_conf *, const char *);
+/* The secd.conf(5) word of the offload 1 << i, or NULL behind the last. */
+const char	*offload_name(unsigned int i);
+/* The word of an enum crypto_choice, or NULL: none has that number. */
+const char	*crypto_name(unsigned int choice);
 
 /* 1 if name is "sec" and a number without leading zero that fits. */
 int		 iface_name_ok(const char *name);

@@ -153,6 +153,7 @@ load_records(char *text, const char *file, const struct conf *c,
     struct state_devs *devs, char *why, size_t size)
 {
 	const struct conf_iface *ci;
+	struct engine_conf usual;
 	const char *what;
 	uint64_t records = 0, end;
 	char *line;
@@ -176,7 +177,9 @@ load_records(char *text, const char *file, const struct conf *c,
 		if (state_find(devs, ci->conf.name) == NULL)
 			return complain(file, ci->line, why, size,
 			    "interface without its device record");
-	if (c->statedir != NULL || c->restricted != NULL)
+	engine_conf_init(&usual);
+	if (c->statedir != NULL || c->restricted != NULL ||
+	    memcmp(&c->engine, &usual, sizeof(usual)) != 0)
 		return complain(file, 1, why, size,
 		    "more than interfaces in it");
 	return 0;

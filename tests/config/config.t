@@ -121,6 +121,30 @@ for file in "$here"/*.in; do
 	fi
 done
 
+# What one statement does not take, where a second one would be one too many.
+while IFS='|' read -r statement complaint; do
+	echo "$statement" >one.in
+	wrong one.in "^one.in:1: $complaint\$" "$statement: refused"
+done <<'END'
+workers 0|workers out of range (1 to 16)
+workers 257|workers out of range (1 to 16)
+workers 4294967297|workers out of range (1 to 16)
+workers -1|workers -1: not a number
+crypto backend 00112233445566778899aabbccddeeff|crypto backend (hex digits): use auto, libcrypto or ipsec-mb
+offload all tso|offload: all and none stand alone
+offload tso none|offload: all and none stand alone
+offload all all|offload: all and none stand alone
+offload tso uso merge gso gro all|offload: all and none stand alone
+offload no|offload no: the word after it is missing
+offload no tso no|offload no: the word after it is missing
+offload no all|offload no all: use all, none, or words of tso, uso, merge, gso and gro
+offload no no|offload no no: use all, none, or words of tso, uso, merge, gso and gro
+offload tso no gso|offload: words with no and without do not mix
+offload no tso gso|offload: words with no and without do not mix
+offload tso gro tso|offload tso given twice
+offload no tso no tso|offload tso given twice
+END
+
 # Macros of the command line win over the file's.
 cat >d.in <<'END'
 m = 1300

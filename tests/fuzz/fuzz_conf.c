@@ -49,6 +49,8 @@ check(const struct conf *c)
 	const struct conf_iface *ci;
 	const struct conf_sa *cs;
 
+	if (engine_conf_check(&c->engine) != NULL)
+		abort();
 	TAILQ_FOREACH(ci, &c->ifaces, entry) {
 		if (iface_conf_check(&ci->conf) != NULL ||
 		    conf_find(c, ci->conf.name) != ci)
