@@ -4,6 +4,12 @@ secd and secctl under test: started in a namespace with a run and a state
 directory of their own, below a directory that is root's, from copies there
 (the parent cannot read what only another user may).  SECD and SECCTL in the
 environment name programs that are used where they are.
+
+TEST_WORKERS, TEST_CRYPTO and TEST_OFFLOAD there put "workers", "crypto backend"
+and "offload" with their value at the top of every secd.conf, so that each test
+can be run with other settings:
+
+    TEST_WORKERS=4 TEST_OFFLOAD=none tests/net/basic.t
 """
 import json
 import os
@@ -33,6 +39,13 @@ def program(name):
     return path
 
 
+def settings():
+    """The statements that the environment asks for, each after a ;."""
+    return "".join("; %s %s" % (words, os.environ[name]) for name, words in (
+        ("TEST_WORKERS", "workers"), ("TEST_CRYPTO", "crypto backend"),
+        ("TEST_OFFLOAD", "offload")) if os.environ.get(name))
+
+
 def key_file(name, key, mode=0o600):
     """Write key (octets) in hex to a file of the test's directory."""
     path = os.path.join(lib.tmpdir(), name)
@@ -46,6 +59,8 @@ def key_file(name, key, mode=0o600):
 class Secd:
     """A daemon; conf is the text of its secd.conf, without the line that names
     the state directory."""
+
+    settings = settings()	# on that line too; a test may have its own
 
     def __init__(self, ns, conf="", tag=None):
         self.ns = ns
@@ -65,7 +80,8 @@ class Secd:
 
     def configure(self, conf):
         with open(self.conf, "w") as f:
-            f.write('state directory "%s"\n%s' % (self.state, conf))
+            f.write('state directory "%s"%s\n%s' % (self.state,
+                self.settings, conf))
         os.chmod(self.conf, 0o644)
 
     # --- life and death ---

@@ -62,7 +62,7 @@ def interfaces(a, d):
 
 def create_and_destroy(a, d):
     quiet(d, "create sec1 local %s peer %s inet 10.9.1.1/30 10.9.1.2 inet6 "
-        "fd09:1::1/64 mtu 1300" % (A6, B6))
+        "fd09:1::1/64 mtu 1300 output packet" % (A6, B6))
     dev = daemon.device(a, "sec1")
     same(dev["mtu"], 1300, "the kernel has its mtu")
     ok("UP" in dev["flags"], "it is up")
@@ -71,8 +71,8 @@ def create_and_destroy(a, d):
         [("10.9.1.1", "10.9.1.2", 30), ("fd09:1::1", None, 64)],
         "and its addresses")
     row = d.iface("sec1")
-    same((row["dynamic"], row["local"], row["peer"]), (True, A6, B6),
-        "show -j: dynamic, outer addresses")
+    same((row["dynamic"], row["local"], row["peer"], row["output"]),
+        (True, A6, B6, "packet"), "show -j: dynamic, outer addresses, output")
     contains(d.ctl("show", "interfaces", "sec1").out, "dynamic",
         "show: dynamic")
     quiet(d, "create sec2")
@@ -85,9 +85,9 @@ def create_and_destroy(a, d):
     same(d.stop(), 0, "stop")
     d.start()
     after = d.iface("sec1")
-    same({k: after[k] for k in ("mtu", "local", "peer", "addresses",
-        "dynamic")}, {k: before[k] for k in ("mtu", "local", "peer",
-        "addresses", "dynamic")}, "and a restart, with their parameters")
+    kept = ("mtu", "local", "peer", "addresses", "dynamic", "output")
+    same({k: after[k] for k in kept}, {k: before[k] for k in kept},
+        "and a restart, with their parameters")
     same(daemon.device(a, "sec1")["ifindex"], index, "as the same device")
     quiet(d, "destroy sec1")
     same(daemon.device(a, "sec1"), None, "the device is gone")

@@ -192,6 +192,8 @@ static const struct {
 	    "interface sec0 { }\n# end 1\n", 1, "malformed device record" },
 	{ REC("sec0") "state directory \"/x\"\n# end 1\n", 1,
 	    "more than interfaces in it" },
+	{ REC("sec0") "workers 2\n# end 1\n", 1,
+	    "more than interfaces in it" },
 	{ "# device sec0 boot b netns 4 ifindex 5 static\n"
 	    "interface sec0 { sa in spi 256 src 10.0.0.2 dst 10.0.0.1 "
 	    "enc aes-256-gcm key file \"/k\" }\n# end 1\n", 1,
