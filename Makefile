@@ -29,9 +29,10 @@ ALL_CFLAGS = -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} ${SANITIZE} \
 	  -I. -DSYSCONFDIR='"${SYSCONFDIR}"' ${OS_CPPFLAGS}
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack ${SANITIZE} ${LDFLAGS}
 
-ESP_OBJS = libesp/aead.o libesp/buf.o libesp/cbc.o libesp/evp.o \
-	  libesp/hmac.o libesp/inner.o libesp/open.o libesp/replay.o \
-	  libesp/sa.o libesp/seal.o libesp/status.o libesp/suite.o
+ESP_OBJS = libesp/aead.o libesp/buf.o libesp/cbc.o libesp/checksum.o \
+	  libesp/evp.o libesp/hmac.o libesp/inner.o libesp/merge.o \
+	  libesp/open.o libesp/replay.o libesp/sa.o libesp/seal.o \
+	  libesp/split.o libesp/status.o libesp/suite.o
 ESP_HDRS = libesp/crypto.h libesp/esp.h libesp/internal.h libesp/offload.h
 
 SHARED_OBJS = secd/ipc.o secd/log.o secd/proc.o ${FORM_OBJS}

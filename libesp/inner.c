@@ -7,15 +7,6 @@
  */
 #include "libesp/internal.h"
 
-#define IPV4_MINLEN	20U
-#define IPV6_LEN	40U
-
-static unsigned int
-load16(const uint8_t *p)
-{
-	return (unsigned int)p[0] << 8 | p[1];
-}
-
 uint8_t
 esp_inner_next(const uint8_t *p, size_t len)
 {
@@ -33,13 +24,13 @@ check_ipv4(const uint8_t *p, size_t len, size_t *innerlen)
 {
 	size_t header, total;
 
-	if (len < IPV4_MINLEN)
+	if (len < ESP_IPV4_LEN)
 		return ESP_INNER_SHORT;
 	if (p[0] >> 4 != 4)
 		return ESP_BAD_VERSION;
 	header = (p[0] & 0x0fU) * 4;
-	total = load16(p + 2);
-	if (header < IPV4_MINLEN || total < header || total > len)
+	total = esp_load16(p + 2);
+	if (header < ESP_IPV4_LEN || total < header || total > len)
 		return ESP_INNER_LEN;
 	*innerlen = total;
 	return ESP_OK;
@@ -54,11 +45,11 @@ check_ipv6(const uint8_t *p, size_t len, size_t *innerlen)
 {
 	size_t total;
 
-	if (len < IPV6_LEN)
+	if (len < ESP_IPV6_LEN)
 		return ESP_INNER_SHORT;
 	if (p[0] >> 4 != 6)
 		return ESP_BAD_VERSION;
-	total = IPV6_LEN + load16(p + 4);
+	total = ESP_IPV6_LEN + esp_load16(p + 4);
 	if (total > len)
 		return ESP_INNER_LEN;
 	*innerlen = total;

@@ -19,6 +19,26 @@
 #define ESP_NEXT_IPV4	4
 #define ESP_NEXT_IPV6	41
 #define ESP_NEXT_NONE	59
+/* Of the inner packet: RFC 8200 4.1, 8.1 */
+#define ESP_NEXT_HOP	0	/* hop-by-hop options */
+#define ESP_NEXT_TCP	6
+#define ESP_NEXT_UDP	17
+#define ESP_NEXT_ROUTE	43
+#define ESP_NEXT_ICMP6	58
+#define ESP_NEXT_DEST	60	/* destination options */
+
+/* Headers of the inner packet; offsets into them are the RFCs' */
+#define ESP_IPV4_LEN	20U	/* without options, RFC 791 3.1 */
+#define ESP_IPV6_LEN	40U	/* RFC 8200 3 */
+#define ESP_UDP_LEN	8U	/* RFC 768 */
+#define ESP_UDP_SUM	6U
+#define ESP_TCP_LEN	20U	/* without options, RFC 9293 3.1 */
+#define ESP_TCP_SUM	16U
+#define ESP_TCP_FLAGS	13U
+#define ESP_TCP_FIN	0x01
+#define ESP_TCP_PSH	0x08
+#define ESP_TCP_ACK	0x10
+#define ESP_TCP_CWR	0x80	/* RFC 3168 6.1.2 */
 
 /*
  * A cipher file behind the suite table.  Its state lies in the SA's memory,
@@ -69,6 +89,19 @@ struct esp_sa {
 	enum esp_dir		 dir;
 	size_t			 size;		/* of the memory, all of it */
 };
+
+static inline unsigned int
+esp_load16(const uint8_t *p)
+{
+	return (unsigned int)p[0] << 8 | p[1];
+}
+
+static inline void
+esp_store16(uint8_t *p, unsigned int v)
+{
+	p[0] = v >> 8;
+	p[1] = v;
+}
 
 static inline uint32_t
 esp_load32(const uint8_t *p)
@@ -127,6 +160,15 @@ enum esp_status	 esp_aead_decrypt(void *state, const uint8_t *nonce,
 /* cbc.c */
 
 extern const struct esp_cipher_ops esp_cbc_ops;
+
+/* checksum.c */
+
+/*
+ * The sum of the pseudo header of len octets of transport, whose addresses are
+ * in the IPv4 or IPv6 header at ip, added to sum.
+ */
+uint64_t	 esp_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len,
+		    uint64_t sum);
 
 /* inner.c */
 

@@ -64,9 +64,15 @@ struct esp_split {
 	size_t		 l4;		/* where the transport header begins */
 	size_t		 hlen;		/* of all headers */
 	size_t		 at;		/* next payload octet */
-	uint32_t	 n;		/* segments made so far */
-	uint8_t		 head[ESP_SPLIT_HEAD];	/* as they were */
-	uint64_t	 sum;		/* of what is the same in all */
+	uint32_t	 n;		/* packets made so far */
+	uint32_t	 count;		/* ... in the end */
+	uint32_t	 seq;		/* TCP: of the first */
+	uint16_t	 id;		/* IPv4: of the first */
+	uint8_t		 flags;		/* TCP: of all together */
+	uint64_t	 sum;		/* of transport and pseudo headers,
+					 * what is the same in all */
+	uint64_t	 ipsum;		/* of the IPv4 header likewise */
+	uint8_t		 head[ESP_SPLIT_HEAD];	/* 0 where they differ */
 };
 
 /*
@@ -117,19 +123,20 @@ struct esp_group {
 	size_t		 octets;	/* of the packets as they came */
 
 	/* private */
-	int		 open;		/* more can join */
-	int		 verified;	/* the first one's checksum is right */
+	uint8_t		 open;		/* more can join */
+	uint8_t		 verified;	/* the first one's sums are right */
 	uint8_t		 l4;		/* offsets and lengths in its head */
 	uint8_t		 hlen;
-	uint8_t		 proto;
+	uint8_t		 proto;		/* 0: of no known flow */
+	uint8_t		 psh;		/* TCP: the last one has it */
 	uint16_t	 id;		/* IPv4: next identification */
 	uint32_t	 seq;		/* TCP: next sequence number */
-	uint32_t	 hash;		/* of the flow */
 };
 
 struct esp_merge {
 	unsigned int	 kinds;		/* ESP_MERGE_* that are merged */
 	unsigned int	 n;
+	uint32_t	 hash[ESP_MERGE_GROUPS];	/* of each one's flow */
 	struct esp_group group[ESP_MERGE_GROUPS];
 };
 

@@ -10,10 +10,11 @@ FUZZ_FLAGS = -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined
 
 UNIT_ESP_TESTS = tests/unit/aead_test tests/unit/alloc_test \
-	  tests/unit/buf_test tests/unit/cbc_test tests/unit/each_test \
-	  tests/unit/inner_test tests/unit/open_test \
-	  tests/unit/replay_test tests/unit/sa_test tests/unit/seal_test \
-	  tests/unit/status_test tests/unit/suite_test
+	  tests/unit/buf_test tests/unit/cbc_test tests/unit/checksum_test \
+	  tests/unit/each_test tests/unit/inner_test tests/unit/merge_test \
+	  tests/unit/open_test tests/unit/replay_test tests/unit/sa_test \
+	  tests/unit/seal_test tests/unit/split_test tests/unit/status_test \
+	  tests/unit/suite_test
 UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/esp_help.h \
 	  tests/unit/fake_suite.h tests/vectors/esp_vectors.h ${ESP_HDRS}
 
@@ -33,6 +34,19 @@ tests/unit/buf_test: tests/unit/buf_test.c libesp/buf.o ${UNIT_ESP_HDRS}
 
 tests/unit/cbc_test: tests/unit/cbc_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/cbc_test.c libesp/libesp.a -lcrypto
+
+OFFLOAD_OBJS = libesp/checksum.o libesp/inner.o libesp/merge.o libesp/split.o
+OFFLOAD_TEST_DEPS = ${OFFLOAD_OBJS} tests/lib/tap.h \
+	  tests/unit/offload_help.h ${ESP_HDRS}
+
+tests/unit/checksum_test: tests/unit/checksum_test.c ${OFFLOAD_TEST_DEPS}
+	${ESP_TEST_BUILD} tests/unit/checksum_test.c ${OFFLOAD_OBJS}
+
+tests/unit/merge_test: tests/unit/merge_test.c ${OFFLOAD_TEST_DEPS}
+	${ESP_TEST_BUILD} tests/unit/merge_test.c ${OFFLOAD_OBJS}
+
+tests/unit/split_test: tests/unit/split_test.c ${OFFLOAD_TEST_DEPS}
+	${ESP_TEST_BUILD} tests/unit/split_test.c ${OFFLOAD_OBJS}
 
 tests/unit/each_test: tests/unit/each_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/each_test.c libesp/libesp.a -lcrypto
