@@ -22,18 +22,52 @@ load_words(const uint8_t *p)
 }
 
 /*
+ * Less than two words, in the machine's byte order: piece by piece, for what
+ * was stored octet by octet and loaded as one keeps the processor waiting.
+ */
+static inline uint64_t
+sum_rest(const uint8_t *p, size_t len)
+{
+	uint64_t sum = 0, v8;
+	uint32_t v4;
+	uint16_t v2;
+	uint8_t odd[2] = { 0, 0 };
+
+	if (len & 8) {
+		memcpy(&v8, p, 8);
+		sum = (v8 & UINT32_MAX) + (v8 >> 32);
+		p += 8;
+	}
+	if (len & 4) {
+		memcpy(&v4, p, 4);
+		sum += v4;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&v2, p, 2);
+		sum += v2;
+		p += 2;
+	}
+	if (len & 1) {
+		odd[0] = *p;
+		memcpy(&v2, odd, 2);
+		sum += v2;
+	}
+	return sum;
+}
+
+/*
  * The ones' complement sum in the machine's byte order: words of any size and
  * in any order of octets add up to the same 16 bits, but for that order (RFC
  * 1071 2).  Each word goes as it is into one sum, which may overflow, and its
  * upper half into another, which cannot in less than 2^32 words: so the sum of
  * the lower halves is the difference, and no carry is lost.
  */
-static uint64_t
+static inline uint64_t
 sum_native(const uint8_t *p, size_t len)
 {
 	words all = { 0, 0 }, high = { 0, 0 }, all2 = { 0, 0 };
 	words high2 = { 0, 0 }, a, b;
-	uint8_t rest[sizeof(words)] = { 0 };
 
 	for (; len >= 4 * sizeof(words); len -= 4 * sizeof(words)) {
 		a = load_words(p);
@@ -58,15 +92,9 @@ sum_native(const uint8_t *p, size_t len)
 		high += a >> 32;
 		p += sizeof(words);
 	}
-	if (len > 0) {
-		memcpy(rest, p, len);
-		a = load_words(rest);
-		all += a;
-		high += a >> 32;
-	}
 	all = all - (high << 32) + high;
 	return (all[0] & UINT32_MAX) + (all[0] >> 32) +
-	    (all[1] & UINT32_MAX) + (all[1] >> 32);
+	    (all[1] & UINT32_MAX) + (all[1] >> 32) + sum_rest(p, len);
 }
 
 static inline uint16_t

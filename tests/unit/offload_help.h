@@ -238,9 +238,9 @@ o_segment(const struct o_flow *f, uint8_t *p, size_t n, size_t size, size_t i,
 	g.id += (uint16_t)i;
 	g.seq += (uint32_t)at;
 	if (i + 1 < o_count(n, size))
-		g.flags &= (uint8_t)~(O_FIN | O_PSH);
+		g.flags &= 0xff ^ (O_FIN | O_PSH);
 	if (i > 0 && ecn)
-		g.flags &= (uint8_t)~O_CWR;
+		g.flags &= 0xff ^ O_CWR;
 	return o_make(&g, p, at, left < size ? left : size);
 }
 
