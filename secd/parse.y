@@ -6,8 +6,8 @@
  * and without includes, by the state file.
  *
  * Here are the grammar, its words and the doors; tokens come from lex.c, and
- * what a statement means is in parse_engine.c, parse_iface.c and parse_sa.c.  Nothing but the
- * macros of conf_define() outlives a call.
+ * what a statement means is in parse_engine.c, parse_iface.c and parse_sa.c.
+ * Nothing but the macros of conf_define() outlives a call.
  */
 %{
 #include <sys/queue.h>
