@@ -30,10 +30,11 @@ ALL_CFLAGS = -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} ${SANITIZE} \
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack ${SANITIZE} ${LDFLAGS}
 
 ESP_OBJS = libesp/aead.o libesp/buf.o libesp/cbc.o libesp/checksum.o \
-	  libesp/evp.o libesp/hmac.o libesp/inner.o libesp/merge.o \
-	  libesp/open.o libesp/replay.o libesp/sa.o libesp/seal.o \
-	  libesp/split.o libesp/status.o libesp/suite.o
-ESP_HDRS = libesp/crypto.h libesp/esp.h libesp/internal.h libesp/offload.h
+	  libesp/evp.o libesp/hmac.o libesp/inner.o libesp/${MB}.o \
+	  libesp/merge.o libesp/open.o libesp/replay.o libesp/sa.o \
+	  libesp/seal.o libesp/split.o libesp/status.o libesp/suite.o
+ESP_HDRS = libesp/aead.h libesp/crypto.h libesp/esp.h libesp/internal.h \
+	  libesp/offload.h
 
 SHARED_OBJS = secd/ipc.o secd/log.o secd/proc.o ${FORM_OBJS}
 FORM_OBJS = secd/addr.o secd/hex.o secd/msg.o secd/request.o
@@ -75,6 +76,7 @@ CTL_HDRS = secctl/parser.h secctl/secctl.h
 all: libesp/libesp.a secd/secd secctl/secctl ${SHIM_PROGS}
 
 libesp/libesp.a: ${ESP_OBJS}
+	rm -f $@
 	${AR} rcs $@ ${ESP_OBJS}
 
 secd/secd: ${SECD_OBJS} libesp/libesp.a
@@ -107,7 +109,7 @@ include tests/tests.mk
 include etc/install.mk
 
 clean: clean-tests
-	rm -f ${ESP_OBJS} ${SECD_OBJS} ${CTL_OBJS} libesp/libesp.a \
+	rm -f ${ESP_OBJS} libesp/mb.o libesp/mb_none.o ${SECD_OBJS} ${CTL_OBJS} libesp/libesp.a \
 	    secd/secd secctl/secctl ${SHIM_PROGS} secd/parse.c
 
 .PHONY: all clean

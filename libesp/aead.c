@@ -4,12 +4,6 @@
  * ChaCha20-Poly1305 (RFC 7634), which differ in their name for libcrypto and
  * in nothing else.  Called through esp_aead_ops by sa.c, seal.c and open.c.
  *
- * The nonce is the SA's 4 octets of salt and the 8 octets of IV on the wire.
- * Sealing makes the IV the 64-bit sequence number (high half 0 without ESN),
- * which never repeats; opening takes whatever the peer chose.  The associated
- * data are SPI and sequence number as on the wire, or with ESN the SPI and
- * all 64 bits (RFC 4106 5, RFC 7634 2.1).
- *
  * The key is expanded once, at set-up, into a context of one direction; a
  * packet sets only the nonce, and moves the tag through a parameter built at
  * set-up.  Nothing is allocated per packet.
@@ -25,19 +19,14 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "libesp/aead.h"
 #include "libesp/crypto.h"
 #include "libesp/internal.h"
-
-#define IVLEN		8U
-#define SALTLEN		4U
-#define TAGLEN		16U
-#define AADLEN		8U
-#define AADLEN_ESN	12U
 
 struct aead {
 	EVP_CIPHER_CTX	*ctx;
 	OSSL_PARAM	 tag[2];	/* data is set for each packet */
-	uint8_t		 salt[SALTLEN];
+	uint8_t		 salt[ESP_AEAD_SALTLEN];
 	int		 esn;
 };
 
@@ -73,9 +62,9 @@ aead_setup(void *state, const struct esp_params *p)
 	if (a->ctx == NULL)
 		return -1;
 	a->tag[0] = OSSL_PARAM_construct_octet_string(
-	    OSSL_CIPHER_PARAM_AEAD_TAG, NULL, TAGLEN);
+	    OSSL_CIPHER_PARAM_AEAD_TAG, NULL, ESP_AEAD_TAGLEN);
 	a->tag[1] = OSSL_PARAM_construct_end();
-	memcpy(a->salt, p->key + p->suite->keylen, SALTLEN);
+	memcpy(a->salt, p->key + p->suite->keylen, ESP_AEAD_SALTLEN);
 	a->esn = p->esn;
 	return 0;
 }
@@ -138,51 +127,31 @@ esp_aead_decrypt(void *state, const uint8_t *nonce, const uint8_t *aad,
 	return ESP_OK;
 }
 
-static void
-make_nonce(const struct aead *a, const uint8_t *pkt, uint8_t *nonce)
-{
-	memcpy(nonce, a->salt, SALTLEN);
-	memcpy(nonce + SALTLEN, pkt + ESP_HDR_LEN, IVLEN);
-}
-
-/* Without ESN they are the packet's header itself. */
-static size_t
-make_aad(const struct aead *a, uint64_t seq, const uint8_t *pkt, uint8_t *aad)
-{
-	memcpy(aad, pkt, AADLEN);
-	if (!a->esn)
-		return AADLEN;
-	esp_store64(aad + 4, seq);
-	return AADLEN_ESN;
-}
-
 static enum esp_status
 aead_seal(void *state, uint64_t seq, uint8_t *pkt, const uint8_t *text,
     size_t len)
 {
-	uint8_t nonce[ESP_AEAD_NONCELEN], aad[AADLEN_ESN];
-	uint8_t *out = pkt + ESP_HDR_LEN + IVLEN;
-	size_t aadlen;
+	const struct aead *a = state;
+	uint8_t *out = pkt + ESP_AEAD_HEAD;
+	struct esp_aead with;
 
 	esp_store64(pkt + ESP_HDR_LEN, seq);
-	make_nonce(state, pkt, nonce);
-	aadlen = make_aad(state, seq, pkt, aad);
-	return esp_aead_encrypt(state, nonce, aad, aadlen, text, len, out,
-	    out + len);
+	esp_aead_fill(&with, a->salt, a->esn, seq, pkt);
+	return esp_aead_encrypt(state, with.nonce, with.aad, with.aadlen, text,
+	    len, out, out + len);
 }
 
 static enum esp_status
 aead_open(void *state, uint64_t seq, const uint8_t *pkt, uint8_t *out,
     size_t len)
 {
-	uint8_t nonce[ESP_AEAD_NONCELEN], aad[AADLEN_ESN];
-	const uint8_t *in = pkt + ESP_HDR_LEN + IVLEN;
-	size_t aadlen;
+	const struct aead *a = state;
+	const uint8_t *in = pkt + ESP_AEAD_HEAD;
+	struct esp_aead with;
 
-	make_nonce(state, pkt, nonce);
-	aadlen = make_aad(state, seq, pkt, aad);
-	return esp_aead_decrypt(state, nonce, aad, aadlen, in, out, len,
-	    in + len);
+	esp_aead_fill(&with, a->salt, a->esn, seq, pkt);
+	return esp_aead_decrypt(state, with.nonce, with.aad, with.aadlen, in,
+	    out, len, in + len);
 }
 
 const struct esp_cipher_ops esp_aead_ops = {

@@ -3,7 +3,7 @@
  * libesp: ESP tunnel mode (RFC 4303) for one packet at a time.
  *
  * The library does no I/O, reads no clock, writes no log, takes no lock and
- * keeps no global state.  It allocates only the cipher contexts of an SA, in
+ * keeps no global state.  It allocates only libcrypto's contexts of an SA, in
  * esp_sa_init(), where an outbound CBC SA also draws random octets.  All memory
  * is the caller's.  An SA may be used by one thread at a time; different SAs
  * are independent.
@@ -91,9 +91,23 @@ struct esp_suite {
 	const struct esp_cipher_ops *ops;	/* private to libesp */
 };
 
+/*
+ * A library that computes SAs' ciphers instead of libcrypto, for the suites
+ * that it does better.  Filled in by the function of its file, once; constant
+ * from then on, so that SAs of any number of threads may be made with it.
+ */
+struct esp_backend {
+	const char	*name;		/* "ipsec-mb" */
+	const void	*manager;	/* the library's own */
+	/* private to libesp; NULL: not this suite */
+	const struct esp_cipher_ops *(*ops)(const struct esp_suite *);
+};
+
 /* Everything an SA is made from.  Nothing here is kept but by value. */
 struct esp_params {
 	const struct esp_suite	*suite;
+	const struct esp_backend *backend; /* NULL, or a suite that it does not
+					 * do: libcrypto */
 	enum esp_dir		 dir;
 	int			 esn;	/* 64-bit numbers, RFC 4303 2.2.1 */
 	uint32_t		 spi;
@@ -123,8 +137,24 @@ const struct esp_suite *esp_suite_find(const char *enc, const char *auth);
 /* The i'th suite, from 0, or NULL after the last. */
 const struct esp_suite *esp_suite_at(size_t i);
 
+/* mb.c, or mb_none.c where Intel's header was not there to build it */
+
+/*
+ * Make a backend of libipsec-mb, which the caller has loaded: its IMB_MGR,
+ * initialised for this CPU and outliving all SAs, and what imb_get_version()
+ * says.  The manager is only read, so one serves all threads.  Returns NULL, or
+ * a constant phrase that says why it cannot be used: no such code built in,
+ * another version than it was built for, a CPU without AES instructions, a
+ * failed test of the library's own.
+ */
+const char	*esp_mb_init(struct esp_backend *, const void *manager,
+		    unsigned int version);
+
 /* sa.c */
 
+/* 1 if SAs of this suite are the backend's (NULL: none), 0 if libcrypto's. */
+int		 esp_backend_does(const struct esp_backend *,
+		    const struct esp_suite *);
 /*
  * NULL if an SA can be made from p, else a constant phrase that says what is
  * wrong with it ("key has 16 octets, ..." is the caller's to compose): a
@@ -133,7 +163,8 @@ const struct esp_suite *esp_suite_at(size_t i);
  */
 const char	*esp_params_check(const struct esp_params *p);
 /*
- * Octets that an SA made from p needs; depends on suite, direction and window.
+ * Octets that an SA made from p needs; depends on suite, backend, direction and
+ * window.
  * 0 if esp_params_check() refuses p.
  */
 size_t		 esp_sa_size(const struct esp_params *p);
@@ -159,6 +190,13 @@ void		 esp_sa_set_limit(struct esp_sa *, uint64_t top);
  */
 void		 esp_sa_advance(struct esp_sa *, uint64_t seq);
 uint32_t	 esp_sa_spi(const struct esp_sa *);
+/*
+ * Ask for the SA's own memory that a packet will need, its expanded key above
+ * all, so that it comes while the caller does other work.  Worth it when
+ * packets of many SAs come in turn, some packets ahead of esp_seal() or
+ * esp_open(); what libcrypto keeps elsewhere is not reached.  Changes nothing.
+ */
+void		 esp_sa_prefetch(const struct esp_sa *);
 
 /* seal.c */
 

@@ -80,6 +80,7 @@ struct esp_replay {
 
 struct esp_sa {
 	const struct esp_suite	*suite;
+	const struct esp_cipher_ops *ops; /* the backend's, or the suite's */
 	void			*state;		/* the cipher's */
 	uint64_t		 seq;		/* out: last number used */
 	uint64_t		 limit;		/* out; 0 with ESP_IN */
@@ -154,6 +155,15 @@ enum esp_status	 esp_aead_encrypt(void *state, const uint8_t *nonce,
 		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
 		    size_t len, uint8_t *out, uint8_t *icv);
 enum esp_status	 esp_aead_decrypt(void *state, const uint8_t *nonce,
+		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
+		    uint8_t *out, size_t len, const uint8_t *icv);
+
+/* mb.c: the same under its state's key, for the tests */
+
+enum esp_status	 esp_mb_encrypt(void *state, const uint8_t *nonce,
+		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
+		    size_t len, uint8_t *out, uint8_t *icv);
+enum esp_status	 esp_mb_decrypt(void *state, const uint8_t *nonce,
 		    const uint8_t *aad, size_t aadlen, const uint8_t *in,
 		    uint8_t *out, size_t len, const uint8_t *icv);
 

@@ -98,8 +98,7 @@ decrypt(struct esp_sa *sa, uint64_t seq, const uint8_t *pkt,
 	enum esp_status status;
 	size_t innerlen;
 
-	status = sa->suite->ops->open(sa->state, seq, pkt, text->data,
-	    text->len);
+	status = sa->ops->open(sa->state, seq, pkt, text->data, text->len);
 	if (status == ESP_OK) {
 		esp_replay_mark(&sa->replay, seq);
 		status = check_plaintext(text->data, text->len, &innerlen);

@@ -12,6 +12,7 @@
 #include "libesp/internal.h"
 
 #define ALIGNMENT	_Alignof(max_align_t)
+#define CACHE_LINE	64
 
 static size_t
 aligned(size_t n)
@@ -47,6 +48,19 @@ esp_params_check(const struct esp_params *p)
 	return NULL;
 }
 
+int
+esp_backend_does(const struct esp_backend *b, const struct esp_suite *s)
+{
+	return b != NULL && b->ops(s) != NULL;
+}
+
+static const struct esp_cipher_ops *
+ops_of(const struct esp_params *p)
+{
+	return esp_backend_does(p->backend, p->suite) ?
+	    p->backend->ops(p->suite) : p->suite->ops;
+}
+
 static size_t
 ring_size(const struct esp_params *p)
 {
@@ -61,12 +75,13 @@ esp_sa_size(const struct esp_params *p)
 	if (esp_params_check(p) != NULL)
 		return 0;
 	return aligned(sizeof(struct esp_sa)) +
-	    aligned(p->suite->ops->state_size) + ring_size(p);
+	    aligned(ops_of(p)->state_size) + ring_size(p);
 }
 
 struct esp_sa *
 esp_sa_init(void *mem, size_t size, const struct esp_params *p)
 {
+	const struct esp_cipher_ops *ops;
 	struct esp_sa *sa = mem;
 	size_t need, state_at, ring_at;
 
@@ -79,11 +94,13 @@ esp_sa_init(void *mem, size_t size, const struct esp_params *p)
 		errno = ENOBUFS;
 		return NULL;
 	}
+	ops = ops_of(p);
 	state_at = aligned(sizeof(*sa));
-	ring_at = state_at + aligned(p->suite->ops->state_size);
+	ring_at = state_at + aligned(ops->state_size);
 
 	memset(mem, 0, need);
 	sa->suite = p->suite;
+	sa->ops = ops;
 	sa->state = (uint8_t *)mem + state_at;
 	sa->max = number_space(p);
 	sa->spi = p->spi;
@@ -97,7 +114,7 @@ esp_sa_init(void *mem, size_t size, const struct esp_params *p)
 		sa->seq = p->seq;
 		sa->limit = p->limit;
 	}
-	if (p->suite->ops->setup(sa->state, p) == -1) {
+	if (ops->setup(sa->state, p) == -1) {
 		explicit_bzero(mem, need);
 		errno = ENOMEM;
 		return NULL;
@@ -110,7 +127,7 @@ esp_sa_clear(struct esp_sa *sa)
 {
 	if (sa == NULL)
 		return;
-	sa->suite->ops->clear(sa->state);
+	sa->ops->clear(sa->state);
 	explicit_bzero(sa, sa->size);
 }
 
@@ -149,4 +166,14 @@ uint32_t
 esp_sa_spi(const struct esp_sa *sa)
 {
 	return sa->spi;
+}
+
+/* The ring is left out: which of its words a packet needs, its number says. */
+void
+esp_sa_prefetch(const struct esp_sa *sa)
+{
+	const uint8_t *p = (const uint8_t *)sa, *end = sa->state;
+
+	for (end += sa->ops->state_size; p < end; p += CACHE_LINE)
+		__builtin_prefetch(p);
 }

@@ -80,7 +80,7 @@ seal(struct esp_sa *sa, uint8_t *payload, size_t len, uint8_t next,
 	if (payload != place)
 		memcpy(saved, payload + len, tail);
 	put_trailer(payload + len, tail, next);
-	status = s->ops->seal(sa->state, seq, pkt, payload, len + tail);
+	status = sa->ops->seal(sa->state, seq, pkt, payload, len + tail);
 	if (payload != place)
 		memcpy(payload + len, saved, tail);
 	return status;

@@ -177,6 +177,20 @@ unsigned int sys_udp_offload(int fd, uint8_t af, unsigned int want);
  */
 int	sys_udp_select(int fd, unsigned int me);
 
+/* --- mb_*.c: libipsec-mb, which need not be there --- */
+
+struct sys_mb {
+	void		*manager;	/* its IMB_MGR, made for this CPU */
+	unsigned int	 version;	/* 0x010300 is 1.3.0 */
+};
+
+/*
+ * Load the library for the rest of the program's life.  Needs files, and memory
+ * that can be run, so it comes before all confinement.  Returns 0, or -1 with
+ * the complaint.
+ */
+int	sys_mb_load(struct sys_mb *, char *why, size_t size);
+
 /* --- confine_*.c and filter_*.c: who may do what --- */
 
 /* Protections that may be missing; a mask of 1 << these, and their text. */
