@@ -139,6 +139,8 @@ const struct esp_suite *esp_suite_at(size_t i);
 
 /* mb.c, or mb_none.c where Intel's header was not there to build it */
 
+/* 1 if the code below is built in, else 0. */
+int		 esp_mb_built(void);
 /*
  * Make a backend of libipsec-mb, which the caller has loaded: its IMB_MGR,
  * initialised for this CPU and outliving all SAs, and what imb_get_version()

@@ -235,6 +235,12 @@ fast_chacha(const IMB_MGR *mgr)
 	    (mgr->features & IMB_FEATURE_AVX512_IFMA);
 }
 
+int
+esp_mb_built(void)
+{
+	return 1;
+}
+
 /*
  * A later version of the same major number has the same manager, and perhaps
  * more behind it.

@@ -309,6 +309,26 @@ client(const struct msg_client *cl, unsigned int nsas, unsigned int nlarval)
 	row(o);
 }
 
+/* --- ciphers --- */
+
+static void
+crypto(const struct msg_crypto *m)
+{
+	const struct msg_crypto_suite *s;
+	json_t *o, *all = json_array();
+
+	for (s = m->suites; s < m->suites + m->count; s++) {
+		o = json_object();
+		put(o, "enc", text(s->enc, sizeof(s->enc)));
+		put(o, "auth", text_or_null(s->auth, sizeof(s->auth)));
+		put(o, "backend", text(s->backend, sizeof(s->backend)));
+		json_array_append_new(all, o);
+	}
+	put(root, "choice", text(m->choice, sizeof(m->choice)));
+	put(root, "why", text(m->why, sizeof(m->why)));
+	put(root, "suites", all);
+}
+
 /* --- drops: { "sec0": { ... }, "stray": { ... } } --- */
 
 static void
@@ -382,5 +402,5 @@ event(const struct msg_event *ev)
 }
 
 const struct output json_output = {
-	begin, end, iface, sa, client, drops, process, event
+	begin, end, iface, sa, client, crypto, drops, process, event
 };

@@ -160,6 +160,8 @@ run(struct ctl *c, const struct command *cmd)
 		return ctl_do(c, MSG_SA_REMOVE, &cmd->id, sizeof(cmd->id));
 	case ACT_SHOW_CLIENTS:
 		return show_clients(c);
+	case ACT_SHOW_CRYPTO:
+		return show_crypto(c);
 	case ACT_SHOW_DROPS:
 		return show_drops(c);
 	case ACT_SHOW_IFACE:

@@ -42,6 +42,7 @@ enum action {
 	ACT_RELOAD,
 	ACT_REMOVE_SA,
 	ACT_SHOW_CLIENTS,
+	ACT_SHOW_CRYPTO,
 	ACT_SHOW_DROPS,
 	ACT_SHOW_IFACE,
 	ACT_SHOW_PROCESS,
@@ -144,6 +145,7 @@ const char	*ctl_clean(char *buf, const char *field, size_t size);
 enum ctl_exit	 show_ifaces(struct ctl *, const char *name);
 enum ctl_exit	 show_sas(struct ctl *, const char *name);
 enum ctl_exit	 show_clients(struct ctl *);
+enum ctl_exit	 show_crypto(struct ctl *);
 enum ctl_exit	 show_drops(struct ctl *);
 enum ctl_exit	 show_process(struct ctl *);
 /* Why a device that is up has no carrier, until asked again; or NULL. */
@@ -179,6 +181,8 @@ struct output {
 	/* A client, and the SAs of its owner: with keys, without. */
 	void	(*client)(const struct msg_client *, unsigned int nsas,
 		    unsigned int nlarval);
+	/* Who computes ciphers: the choice, then each suite. */
+	void	(*crypto)(const struct msg_crypto *);
 	/* Drops of an interface, or (NULL, no device) stray ones. */
 	void	(*drops)(const char *iface, const uint64_t *,
 		    const struct msg_device *, const struct msg_drops *);

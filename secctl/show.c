@@ -385,7 +385,25 @@ show_clients(struct ctl *c)
 	return CTL_OK;
 }
 
-/* --- show drops, show process --- */
+/* --- show crypto, show drops, show process --- */
+
+enum ctl_exit
+show_crypto(struct ctl *c)
+{
+	struct msg_crypto m;
+	enum ctl_exit rc;
+
+	rc = ctl_ask(c, MSG_SHOW_CRYPTO, NULL, 0, MSG_CRYPTO, &m, sizeof(m),
+	    0);
+	if (rc != CTL_OK)
+		return rc;
+	if (m.count > IPC_SUITES)
+		return ctl_nonsense(c, "too many suites");
+	c->out->begin(NULL);
+	c->out->crypto(&m);
+	c->out->end();
+	return CTL_OK;
+}
 
 static enum ctl_exit
 iface_drops(struct ctl *c, const struct msg_iface_row *r,

@@ -350,6 +350,26 @@ client(const struct msg_client *cl, unsigned int nsas, unsigned int nlarval)
 		    cl->lost);
 }
 
+/* --- ciphers --- */
+
+static void
+crypto(const struct msg_crypto *m)
+{
+	char enc[SUITE_NAMELEN + 1], auth[SUITE_NAMELEN + 1];
+	char by[IPC_CHOICELEN + 1], text[IPC_TEXTLEN + 1];
+	const struct msg_crypto_suite *s;
+
+	printf("crypto backend %s, ", ctl_clean(by, m->choice, IPC_CHOICELEN));
+	printf("%s\n", ctl_clean(text, m->why, IPC_TEXTLEN));
+	printf("%-18s %-14s %s\n", "ENC", "AUTH", "BACKEND");
+	for (s = m->suites; s < m->suites + m->count; s++)
+		printf("%-18s %-14s %s\n",
+		    ctl_clean(enc, s->enc, SUITE_NAMELEN),
+		    s->auth[0] == '\0' ? "-" :
+		    ctl_clean(auth, s->auth, SUITE_NAMELEN),
+		    ctl_clean(by, s->backend, IPC_CHOICELEN));
+}
+
 /* --- drops --- */
 
 static void
@@ -438,5 +458,5 @@ event(const struct msg_event *ev)
 }
 
 const struct output text_output = {
-	begin, end, iface, sa, client, drops, process, event
+	begin, end, iface, sa, client, crypto, drops, process, event
 };

@@ -42,6 +42,7 @@ enum msg_type {
 	MSG_SHOW_SA,		/* struct msg_cursor -> MSG_SA_ROWS */
 	MSG_SHOW_IFACE,		/* struct msg_cursor -> MSG_IFACE_ROWS */
 	MSG_SHOW_DROPS,		/* no body -> MSG_DROPS */
+	MSG_SHOW_CRYPTO,	/* no body -> MSG_CRYPTO */
 	MSG_SA_EXPIRE,		/* struct msg_sa_expire -> MSG_RESULT */
 	/* ... of an IKE daemon's connection */
 	MSG_SA_GETSPI,		/* struct msg_getspi -> MSG_SPI */
@@ -75,6 +76,7 @@ enum msg_type {
 	MSG_CLIENTS,		/* struct msg_clients */
 	MSG_IFACE_ROWS,		/* struct msg_iface_rows */
 	MSG_DROPS,		/* struct msg_drops */
+	MSG_CRYPTO,		/* struct msg_crypto */
 	MSG_DEVICE,		/* struct msg_device */
 	MSG_PROCESS,		/* struct msg_process */
 	MSG_EVENT,		/* struct msg_event; no request */
@@ -262,6 +264,21 @@ struct msg_drops {
 	uint32_t	pad;
 	char		names[IPC_NDROPS][IPC_DROP_NAMELEN];
 	uint64_t	stray[IPC_NDROPS];
+};
+
+/* Who computes which suite, in the order of libesp's table. */
+#define IPC_SUITES	32
+#define IPC_CHOICELEN	16
+struct msg_crypto {
+	char		choice[IPC_CHOICELEN];	/* as in secd.conf */
+	char		why[IPC_TEXTLEN];	/* what became of it */
+	uint32_t	count;
+	uint32_t	pad;
+	struct msg_crypto_suite {
+		char		enc[SUITE_NAMELEN];
+		char		auth[SUITE_NAMELEN];	/* "" with an AEAD */
+		char		backend[IPC_CHOICELEN];
+	} suites[IPC_SUITES];
 };
 
 struct msg_device {

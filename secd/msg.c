@@ -33,6 +33,7 @@ static const struct {
 	[MSG_SHOW_SA] = { "show sa", sizeof(struct msg_cursor) },
 	[MSG_SHOW_IFACE] = { "show interfaces", sizeof(struct msg_cursor) },
 	[MSG_SHOW_DROPS] = { "show drops", 0 },
+	[MSG_SHOW_CRYPTO] = { "show crypto", 0 },
 	[MSG_IFACE_CREATE] = { "create", sizeof(struct iface_conf) },
 	[MSG_IFACE_DESTROY] = { "destroy", sizeof(struct msg_name) },
 	[MSG_IFACE_UP] = { "interface up", sizeof(struct msg_name) },
@@ -54,6 +55,7 @@ static const struct {
 	[MSG_SA_ROWS] = { "sa rows", sizeof(struct msg_sa_rows) },
 	[MSG_IFACE_ROWS] = { "interface rows", sizeof(struct msg_iface_rows) },
 	[MSG_DROPS] = { "drops", sizeof(struct msg_drops) },
+	[MSG_CRYPTO] = { "crypto", sizeof(struct msg_crypto) },
 	[MSG_DEVICE] = { "device", sizeof(struct msg_device) },
 	[MSG_PROCESS] = { "process", sizeof(struct msg_process) },
 	[MSG_EVENT] = { "event", sizeof(struct msg_event) },
@@ -81,6 +83,7 @@ _Static_assert(sizeof(struct msg_iface_rows) <= IPC_BODY_MAX, "iface rows");
 _Static_assert(sizeof(struct msg_clients) <= IPC_BODY_MAX, "clients");
 _Static_assert(sizeof(struct msg_process) <= IPC_BODY_MAX, "process");
 _Static_assert(sizeof(struct msg_drops) <= IPC_BODY_MAX, "drops");
+_Static_assert(sizeof(struct msg_crypto) <= IPC_BODY_MAX, "crypto");
 
 int
 ipc_check(const struct ipc_hdr *h)

@@ -118,7 +118,8 @@ FUZZ_CORE_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer ${WARN} -I. \
 FUZZ_CORE_HDRS = tests/fuzz/play.h ${SHARED_HDRS}
 FUZZ_CORE_SRCS = secd/ipc.c secd/log.c ${FORM_OBJS:.o=.c}
 FUZZ_ENGINE_SRCS = ${ENGINE_OBJS:.o=.c} ${DATA_OBJS:.o=.c} \
-	  ${ESP_OBJS:.o=.c} secd/sys/sock_${OS}.c secd/sys/tun_${OS}.c
+	  ${ESP_OBJS:.o=.c} secd/sys/mb_${OS}.c secd/sys/sock_${OS}.c \
+	  secd/sys/tun_${OS}.c
 
 tests/fuzz/fuzz_control: tests/fuzz/fuzz_control.c ${CONTROL_OBJS:.o=.c} \
 	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS} ${CONTROL_HDRS}

@@ -66,6 +66,7 @@ static const struct {
 	[MSG_SHOW_SA] = { ENGINE, 1 },
 	[MSG_SHOW_IFACE] = { ENGINE, 1 },
 	[MSG_SHOW_DROPS] = { ENGINE, 1 },
+	[MSG_SHOW_CRYPTO] = { ENGINE, 1 },
 	[MSG_IFACE_CREATE] = { PARENT, 0 },
 	[MSG_IFACE_DESTROY] = { PARENT, 0 },
 	[MSG_IFACE_UP] = { PARENT, 0 },
@@ -251,6 +252,7 @@ engine_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 	case MSG_SA_ROWS:
 	case MSG_IFACE_ROWS:
 	case MSG_DROPS:
+	case MSG_CRYPTO:
 	case MSG_SPI:
 	case MSG_SA_ROW:
 		if (!pfkey_answer(m))

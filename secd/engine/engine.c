@@ -356,6 +356,9 @@ control_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 	case MSG_SHOW_DROPS:
 		show_drops(id);
 		break;
+	case MSG_SHOW_CRYPTO:
+		show_crypto(id);
+		break;
 	default:
 		engine_result(id, EPERM, "%s: not a request to the engine",
 		    ipc_name(m->hdr.type));
@@ -583,8 +586,10 @@ engine_main(const struct role_args *args)
 	struct msg_ready ready = { 0 };
 	struct event *done, *timer;
 
+	crypto_load(&args->engine);
 	proc_confine(ROLE_ENGINE, args, &ready.lost);
 	warm_crypto();
+	crypto_start();
 	ipc_init();
 	key_init();
 	if ((base = event_base_new()) == NULL)

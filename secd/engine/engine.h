@@ -322,6 +322,24 @@ int		 key_read(int fd, struct sa_request *req, char *why,
 /* Wipe both keys of a request. */
 void		 key_wipe(struct sa_request *);
 
+/* --- crypto.c: who computes ciphers --- */
+
+/* Load what secd.conf may want, before all confinement; says nothing yet. */
+void		 crypto_load(const struct engine_conf *);
+/*
+ * Decide, after a self-test, and log what was decided; ends the engine if what
+ * secd.conf requires cannot be had.
+ */
+void		 crypto_start(void);
+/* For esp_params; NULL: libcrypto for all. */
+const struct esp_backend *crypto_backend(void);
+void		 show_crypto(uint32_t id);
+
+/* --- selftest.c --- */
+
+/* NULL if the backend is as good as libcrypto, else the first bad suite. */
+const struct esp_suite *selftest(const struct esp_backend *);
+
 /* --- show.c --- */
 
 /* Fill a row, zeroed before. */

@@ -111,7 +111,7 @@ static int
 make_esp(struct sa *sa, const struct sa_request *req, char *why, size_t size)
 {
 	struct esp_params p = {
-		.suite = sa->suite,
+		.suite = sa->suite, .backend = crypto_backend(),
 		.dir = req->dir == SA_IN ? ESP_IN : ESP_OUT,
 		.esn = (req->flags & SA_F_ESN) != 0,
 		.spi = req->spi, .replay = sa->req.replay, .seq = req->seq,
