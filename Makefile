@@ -61,7 +61,7 @@ ENGINE_OBJS = secd/engine/crypto.o secd/engine/engine.o secd/engine/ike.o \
 	  secd/engine/key.o secd/engine/life.o secd/engine/map.o \
 	  secd/engine/move.o secd/engine/reserve.o secd/engine/sadb.o \
 	  secd/engine/selftest.o secd/engine/show.o secd/engine/takeover.o \
-	  secd/engine/tunnel.o secd/engine/wire.o
+	  secd/engine/tunnel.o secd/engine/wire.o secd/engine/workers.o
 ENGINE_HDRS = secd/engine/engine.h
 DATA_OBJS = secd/data/drop.o secd/data/in.o secd/data/out.o \
 	  secd/data/queue.o secd/data/satab.o secd/data/worker.o

@@ -381,7 +381,8 @@ process(const struct msg_process *p, time_t now)
 	put(root, "started", json_integer(p->started));
 	put(root, "uptime", since(p->started, now));
 	put(root, "workers", number(p->engine.workers));
-	put(root, "crypto_backend", json_string(show_crypto(p->engine.crypto)));
+	put(root, "crypto_backend",
+	    json_string(show_backend(p->engine.crypto)));
 	put(root, "offload", offloads(p->engine.offload));
 	put(root, "processes", all);
 	put(root, "lost_protections", lost);

@@ -164,7 +164,7 @@ const char	*show_state(unsigned int sa_state);
 const char	*show_rule(unsigned int sa_rule);
 const char	*show_encap(unsigned int encap_mode);
 const char	*show_output(unsigned int output_mode);
-const char	*show_crypto(unsigned int crypto_choice);
+const char	*show_backend(unsigned int crypto_choice);
 const char	*show_dialect(unsigned int client_dialect);
 const char	*show_priority(int syslog_priority);
 

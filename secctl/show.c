@@ -102,7 +102,7 @@ show_output(unsigned int mode)
 }
 
 const char *
-show_crypto(unsigned int choice)
+show_backend(unsigned int choice)
 {
 	const char *name = crypto_name(choice);
 

@@ -410,7 +410,7 @@ engine(const struct engine_conf *ec)
 	int all = ec->offload == OFFLOAD_ALL;
 
 	printf("\tworkers %u, crypto backend %s, offload", ec->workers,
-	    show_crypto(ec->crypto));
+	    show_backend(ec->crypto));
 	for (i = 0; !all && (name = offload_name(i)) != NULL; i++)
 		if (ec->offload & 1U << i)
 			printf(" %s", name);

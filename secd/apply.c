@@ -143,6 +143,7 @@ send_all(int keep, char *why, size_t size)
 		memset(&m, 0, sizeof(m));
 		m.conf = ci->conf;
 		m.forced = (uint32_t)d->forced;
+		m.takes = d->takes;
 		say(MSG_CONF_IFACE, d->handed ? -1 : d->fd, &m, sizeof(m));
 	}
 	TAILQ_FOREACH(ci, &target->ifaces, entry)

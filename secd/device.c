@@ -197,6 +197,20 @@ set_params(struct device *d, const struct iface_conf *old,
 	return 0;
 }
 
+/* What it takes is asked first; then it hands over what it may. */
+static void
+set_offload(struct device *d)
+{
+	unsigned int want = 0;
+
+	d->takes = sys_tun_offload(d->fd, SYS_TSO | SYS_USO);
+	if (parent.engine.offload & OFFLOAD_TSO)
+		want |= SYS_TSO;
+	if (parent.engine.offload & OFFLOAD_USO)
+		want |= SYS_USO;
+	sys_tun_offload(d->fd, want);
+}
+
 /*
  * Open the tun, then everything on it; privileges are up.  Errors are told in
  * full.
@@ -222,6 +236,7 @@ set_up(struct device *d, const struct iface_conf *old,
 		errno = r;
 		return -1;
 	}
+	set_offload(d);
 	/* before any route can point at it */
 	if (fail_closed(d, what, sizeof(what)) == 0 &&
 	    set_params(d, old, new, what, sizeof(what)) == 0)

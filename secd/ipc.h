@@ -366,6 +366,8 @@ enum listen_kind {
 struct msg_wire {
 	uint32_t	af;		/* AF_INET or AF_INET6 */
 	uint32_t	port;		/* UDP, host order; 0: raw ESP */
+	uint32_t	worker;		/* raw: whose */
+	uint32_t	offload;	/* UDP: SYS_GSO, SYS_GRO in effect */
 };
 
 /*
@@ -376,6 +378,8 @@ struct msg_wire {
 struct msg_conf_iface {
 	struct iface_conf conf;
 	uint32_t	forced;		/* keep the carrier up */
+	uint32_t	takes;		/* SYS_TSO, SYS_USO: super-packets it
+					 * can be given */
 };
 
 struct msg_conf_sa {

@@ -288,7 +288,7 @@ children_ready(void)
 		fatal("channel between control and engine");
 	close(sp[0]);
 	close(sp[1]);
-	wires_raw();
+	wires_raw(parent.engine.workers);
 	ask_start(first);
 }
 
@@ -470,7 +470,7 @@ parent_main(const struct parent_opts *po)
 	on_signal(SIGTERM, signalled);
 	args.emptydir = emptydir;
 	args.verbose = parent.opts.verbose;
-	args.engine = first->engine;
+	args.engine = parent.engine = first->engine;
 	child_start(&control, base, selffd, &args, child_message,
 	    child_closed);
 	child_start(&engine, base, selffd, &args, child_message, child_closed);

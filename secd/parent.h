@@ -33,6 +33,7 @@ extern struct parent {			/* what it tells of itself */
 	char		*statedir;
 	time_t		 started;
 	unsigned int	 lost;		/* 1 << enum sys_lost */
+	struct engine_conf engine;
 } parent;
 
 int	parent_main(const struct parent_opts *);	/* exit status */
@@ -110,6 +111,7 @@ struct device {
 	const char		*devname;	/* in rec->conf */
 	int			 fd;		/* tun; the engine has it too */
 	int			 forced;	/* keep the carrier up */
+	unsigned int		 takes;		/* SYS_TSO, SYS_USO */
 	int			 fresh;		/* by the change under way */
 	int			 handed;	/* the engine has fd */
 	int			 carrier;	/* as the engine set it */
@@ -152,7 +154,7 @@ int	device_save(void);
 /* --- wires.c: outer sockets for the engine --- */
 
 /* The raw ones, once. */
-void	wires_raw(void);
+void	wires_raw(unsigned int workers);
 /*
  * The UDP ones that this configuration needs and the engine has not.  One that
  * cannot be had is a line in the log, and tried again the next time.

@@ -25,9 +25,11 @@ static struct port {
 static unsigned int	nports;
 
 static void
-hand(int fd, uint8_t af, uint16_t port)
+hand(int fd, uint8_t af, uint16_t port, unsigned int worker,
+    unsigned int offload)
 {
-	struct msg_wire m = { .af = af, .port = port };
+	struct msg_wire m = { .af = af, .port = port, .worker = worker,
+	    .offload = offload };
 
 	if (ipc_send_now(parent_engine(), MSG_WIRE, 0, fd, &m,
 	    sizeof(m)) == -1)
@@ -35,31 +37,34 @@ hand(int fd, uint8_t af, uint16_t port)
 	close(fd);
 }
 
-/* One for each address family this machine has. */
+/* One for each worker. */
 static void
-raw(uint8_t af)
+raw(uint8_t af, unsigned int workers)
 {
+	unsigned int i;
 	int fd;
 
-	sys_priv(SYS_PRIV_NET);
-	fd = sys_esp_socket(af);
-	sys_priv(0);
-	if (fd == -1 && errno == EAFNOSUPPORT) {
-		log_info("this machine has no %s", af == AF_INET ? "IPv4" :
-		    "IPv6");
-		return;
+	for (i = 0; i < workers; i++) {
+		sys_priv(SYS_PRIV_NET);
+		fd = sys_esp_socket(af, workers, i);
+		sys_priv(0);
+		if (fd == -1 && errno == EAFNOSUPPORT) {
+			log_info("this machine has no %s", af == AF_INET ?
+			    "IPv4" : "IPv6");
+			return;
+		}
+		if (fd == -1)
+			fatal("raw ESP socket%s", errno == EPERM ?
+			    " (secd needs CAP_NET_RAW)" : "");
+		hand(fd, af, 0, i, 0);
 	}
-	if (fd == -1)
-		fatal("raw ESP socket%s", errno == EPERM ?
-		    " (secd needs CAP_NET_RAW)" : "");
-	hand(fd, af, 0);
 }
 
 void
-wires_raw(void)
+wires_raw(unsigned int workers)
 {
-	raw(AF_INET);
-	raw(AF_INET6);
+	raw(AF_INET, workers);
+	raw(AF_INET6, workers);
 }
 
 static void
@@ -80,6 +85,18 @@ complain(uint16_t port, uint8_t af, int error)
 		    family, strerror(error));
 }
 
+static unsigned int
+wanted(void)
+{
+	unsigned int want = 0;
+
+	if (parent.engine.offload & OFFLOAD_GSO)
+		want |= SYS_GSO;
+	if (parent.engine.offload & OFFLOAD_GRO)
+		want |= SYS_GRO;
+	return want;
+}
+
 /* Port 4500 may be an IKE daemon's as well; any other is ours alone. */
 static void
 udp(struct port *p, int i)
@@ -94,7 +111,7 @@ udp(struct port *p, int i)
 	error = errno;
 	sys_priv(0);
 	if (fd != -1) {
-		hand(fd, af, p->port);
+		hand(fd, af, p->port, 0, sys_udp_offload(fd, af, wanted()));
 		p->had[i] = 1;
 		p->told[i] = 0;
 	} else if (error != p->told[i] && error != EAFNOSUPPORT) {

@@ -4,11 +4,16 @@
  * devices and outer sockets.  Per packet it allocates, logs, locks and reads
  * no clock; it knows nothing of messages, names or configuration.
  *
- * One SA and one interface have one worker, so sequence number, replay window
- * and counters have one writer.  The engine's main thread talks to a worker by
- * commands in a queue, each of which comes back when it has been carried out
- * between two batches; what a command took away is then the main thread's to
- * free.  The worker calls nothing upward: it hands events over the same way.
+ * There are one or more workers, and each thing has one: an interface, whose
+ * tun it reads; with it the interface's outbound SAs; an inbound SA, by the SPI
+ * or, in UDP, always the first.  So a sequence number, a replay window and a
+ * counter have one writer, and no packet needs a lock.  What an inbound SA
+ * writes to may be another's interface: the kernel's device takes from all.
+ *
+ * The engine's main thread talks to a worker by commands in a queue, each of
+ * which comes back when it has been carried out between two batches; what a
+ * command took away from its last worker is then the main thread's to free.
+ * Workers call nothing upward: they hand events over the same way.
  */
 #ifndef DATA_H
 #define DATA_H
@@ -21,6 +26,7 @@
 #include <event2/event_struct.h>
 
 #include "libesp/esp.h"
+#include "libesp/offload.h"
 #include "secd/addr.h"
 #include "secd/sys/sys.h"
 
@@ -128,6 +134,7 @@ struct data_sa {
 
 	/* set before the worker gets it, changed by DATA_SA_MOVE */
 	struct data_path path;
+	unsigned int	 home;		/* which worker's; main's */
 
 	/* main thread writes, worker reads */
 	counter		 life_packets;	/* tell when packets reaches this, */
@@ -157,9 +164,20 @@ struct data_sa {
 	counter		 drops[DROP_MAX];
 };
 
+/* What one worker has counted of an interface. */
+struct data_count {
+	counter		 in_packets;
+	counter		 in_bytes;
+	counter		 out_packets;
+	counter		 out_bytes;
+	counter		 drops[DROP_MAX];
+} __attribute__((aligned(64)));		/* a cache line is one worker's */
+
 struct data_if {
 	int		 fd;		/* tun */
 	void		*owner;		/* the engine's tunnel */
+	unsigned int	 home;		/* which worker's; main's */
+	unsigned int	 leaving;	/* workers to forget it yet; main's */
 
 	/* worker's */
 	struct worker	*worker;
@@ -169,18 +187,19 @@ struct data_if {
 	struct data_event ev_nosa;	/* a packet found no outbound SA; told
 					 * again when pending is cleared */
 	atomic_int	 tell_nosa;	/* main: push ev_nosa when that is so */
-	counter		 in_packets;
-	counter		 in_bytes;
-	counter		 out_packets;
-	counter		 out_bytes;
-	counter		 drops[DROP_MAX];
+	unsigned int	 ncounts;	/* one for each worker */
+	struct data_count *count;
 };
+
+/* Sums over all workers. */
+uint64_t	 data_if_in_packets(const struct data_if *);
+void		 data_if_sum(const struct data_if *, struct data_count *sum);
 
 /* --- commands to a worker; events from it --- */
 
 enum data_cmd_type {
 	DATA_IF_ADD,		/* read iface's tun from now on */
-	DATA_IF_REMOVE,
+	DATA_IF_REMOVE,		/* to all workers; the last one ends it */
 	DATA_SA_ADD,		/* inbound: find sa by its SPI and dst */
 	DATA_SA_REMOVE,
 	DATA_OUT_SET,		/* iface sends by sa (NULL: drops) */
@@ -188,7 +207,8 @@ enum data_cmd_type {
 	DATA_HOLD_END,		/* let go of sa; its packets come again */
 	DATA_FENCE,		/* all that came before is done */
 	DATA_SA_MOVE,		/* sa's path is cmd's from now on */
-	DATA_WIRE_ADD,		/* receive and send on this socket */
+	DATA_SA_LEAVE,		/* as REMOVE: it moves to another worker */
+	DATA_WIRE_ADD,		/* send by this socket; if listen, receive */
 	DATA_QUIT,
 	/* worker to main: struct data_event */
 	DATA_EV_LOW,		/* sa reached its low mark */
@@ -209,11 +229,15 @@ struct data_cmd {
 	int		 fd;
 	uint16_t	 port;		/* UDP, host order; 0 raw ESP */
 	uint8_t		 af;
+	uint8_t		 listen;
+	uint8_t		 many;		/* UDP: sends by SYS_GSO */
 };
 
 /* Fill in an SA's or an interface's events before its first command. */
 void		 data_sa_init(struct data_sa *, void *owner);
-void		 data_if_init(struct data_if *, int fd, void *owner);
+/* count has ncounts elements, zeroed, and stays until the interface goes. */
+void		 data_if_init(struct data_if *, int fd, void *owner,
+		    struct data_count *count, unsigned int ncounts);
 
 /* --- satab.c: SPI and destination to SA; one thread --- */
 
@@ -231,10 +255,31 @@ struct data_sa	*satab_find(const struct satab *, uint32_t spi,
 
 /* --- worker.c --- */
 
-#define SLOT_HEAD	64	/* room for ESP header and IV before a packet */
-#define SLOT_TAIL	320	/* for padding, trailer and ICV after it */
-#define SLOT_MAX	65535	/* largest IP packet */
-#define SLOT_SIZE	(SLOT_HEAD + SLOT_MAX + SLOT_TAIL + 1)
+#define SLOT_MAX	65535	/* largest IP packet, or super-packet */
+/* A received packet; the odd size spreads slots over a cache's sets. */
+#define SLOT_SIZE	(SLOT_MAX + 385)
+
+/* A packet from the tun, with room for a trailer behind each of its pieces. */
+#define TUN_SIZE	(SLOT_MAX + 1 + 64)
+
+/*
+ * What is to be sent, sealed one behind the other: as many datagrams as one
+ * call takes, of UDP each perhaps made of many packets.  Not more than fits
+ * into a processor's cache together with what it was read from.
+ */
+#define OUT_SIZE	(4 * 65536)
+#define OUT_PIECES	64	/* packets in a datagram, Linux's limit */
+#define OUT_LONGEST	65000	/* octets of such a one */
+
+struct out {
+	struct sys_dgram d[SYS_BATCH];
+	uint32_t	 packets[SYS_BATCH];	/* in each */
+	uint32_t	 octets[SYS_BATCH];	/* of their inner packets */
+	unsigned int	 n;
+	unsigned int	 more;		/* the last one may take another */
+	size_t		 used;		/* octets of buf */
+	uint8_t		 buf[OUT_SIZE];
+};
 
 /*
  * A packet that came before the keys of its SA: in a rekey the peer may be
@@ -262,6 +307,7 @@ struct wire {
 	int		 fd;		/* -1: none */
 	uint16_t	 port;
 	uint8_t		 af;
+	uint8_t		 many;
 };
 
 /*
@@ -274,8 +320,10 @@ struct wire {
 
 struct worker {
 	struct event_base *base;	/* the thread's own */
+	unsigned int	 id;		/* 0 first */
+	atomic_uint	 merge_kinds;	/* ESP_MERGE_*; main's */
 	struct data_queue cmds;		/* main to worker */
-	struct data_queue done;		/* worker to main: cmds and events */
+	struct data_queue *done;	/* workers to main: cmds and events */
 	struct event	 ev_cmds;
 	struct wire	 wires[WIRES_MAX];
 	counter		 probe;		/* main: the number awaited; 0 none */
@@ -283,15 +331,20 @@ struct worker {
 	counter		 stray[DROP_MAX];	/* of no interface */
 	unsigned int	 nheld;
 	struct held	 held[HELD_MAX];	/* as they came */
-	struct sys_dgram dgram[SYS_BATCH];
+	struct esp_split split;		/* out.c */
+	struct out	 out;
+	uint8_t		 tun[TUN_SIZE];
+	struct esp_merge merge;		/* in.c */
+	struct sys_dgram in[SYS_BATCH];
 	uint8_t		 slot[SYS_BATCH][SLOT_SIZE];
 };
 
 /*
- * Make ready a zeroed worker whose loop is base; 0, or -1 with errno.  Large:
- * the caller's memory comes from the heap.
+ * Make ready a zeroed worker of this number whose loop is base, and which tells
+ * main by done; 0, or -1 with errno.  Large: the caller's memory is of its own.
  */
-int		 worker_init(struct worker *, struct event_base *);
+int		 worker_init(struct worker *, struct event_base *,
+		    unsigned int id, struct data_queue *done);
 /* The thread: runs until DATA_QUIT.  arg is the worker. */
 void		*worker_main(void *arg);
 

@@ -1,95 +1,184 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From tun to wire, one batch of one interface, in reading order: read, seal,
- * send, tell.  Every packet read ends in exactly one counter.
+ * From tun to wire, one batch of one interface, in reading order from the
+ * bottom: read, split, seal, send, tell.  Every packet ends in exactly one
+ * counter.
+ *
+ * What is read may be a super-packet.  Each packet it stands for is sealed from
+ * where it lies to its place among those that are sent: the encryption is the
+ * only copy.  In UDP, packets of one length lie without a gap, and the system
+ * cuts them apart again behind its own IP output.
  */
 #include <errno.h>
 
 #include "secd/data/data.h"
 
+/* Packets for one callback: others' turn comes after that. */
+#define BUDGET		64
+#define LINE		64	/* octets of a cache line */
+
 static void
-drop(struct data_if *dif, struct data_sa *sa, unsigned int why)
+drop(struct worker *w, struct data_if *dif, struct data_sa *sa,
+    unsigned int why, uint64_t n)
 {
-	counter_add(&dif->drops[why], 1);
+	counter_add(&dif->count[w->id].drops[why], n);
 	if (sa != NULL)
-		counter_add(&sa->drops[why], 1);
+		counter_add(&sa->drops[why], n);
+}
+
+/* --- what is to be sent --- */
+
+/* Hand all to the socket; each datagram gets its error, or 0. */
+static void
+send_all(struct worker *w, const struct data_path *path)
+{
+	struct wire *wire = &w->wires[path->wire];
+	struct out *o = &w->out;
+	unsigned int i;
+
+	for (i = 0; i < o->n; i++) {
+		o->d[i].src = path->src;
+		o->d[i].dst = path->dst;
+		o->d[i].dport = path->dport;
+	}
+	if (wire->port != 0)
+		sys_udp_send(wire->fd, wire->af, o->d, (int)o->n);
+	else
+		sys_esp_send(wire->fd, wire->af, o->d, (int)o->n);
+}
+
+static void
+flush(struct worker *w, struct data_if *dif, struct data_sa *sa)
+{
+	struct data_count *count = &dif->count[w->id];
+	struct out *o = &w->out;
+	int no_wire = w->wires[sa->path.wire].fd == -1;
+	unsigned int i;
+
+	if (o->n > 0 && !no_wire)
+		send_all(w, &sa->path);
+	for (i = 0; i < o->n; i++) {
+		if (no_wire || o->d[i].error != 0) {
+			drop(w, dif, sa, no_wire ? DROP_NO_WIRE :
+			    drop_of_send(o->d[i].error), o->packets[i]);
+			continue;
+		}
+		counter_add(&sa->packets, o->packets[i]);
+		counter_add(&sa->bytes, o->octets[i]);
+		counter_add(&count->out_packets, o->packets[i]);
+		counter_add(&count->out_bytes, o->octets[i]);
+	}
+	o->n = 0;
+	o->more = 0;
+	o->used = 0;
 }
 
 /*
- * Read one packet into slot i and seal it there.  Returns 1 when the slot holds
- * an ESP packet, 0 when the packet was dropped, -1 when there is none.
+ * Does a packet of this length belong to the last datagram?  Only the last
+ * piece may be shorter.
  */
 static int
-read_and_seal(struct worker *w, struct data_if *dif, struct data_sa *sa, int i,
-    size_t *inner)
+joins(const struct out *o, size_t len)
 {
-	struct esp_buf b = {
-		.base = w->slot[i], .cap = SLOT_SIZE,
-		.data = w->slot[i] + SLOT_HEAD
+	const struct sys_dgram *d;
+
+	if (!o->more)
+		return 0;
+	d = &o->d[o->n - 1];
+	return len <= (d->segment != 0 ? d->segment : d->len) &&
+	    d->len + len <= OUT_LONGEST;
+}
+
+/* The packet at buf + used has been made. */
+static void
+append(struct worker *w, const struct wire *wire, size_t len, size_t inner)
+{
+	struct out *o = &w->out;
+	struct sys_dgram *d;
+	unsigned int i;
+
+	if (joins(o, len)) {
+		i = o->n - 1;
+		d = &o->d[i];
+		if (d->segment == 0)
+			d->segment = (uint16_t)d->len;
+		d->len += len;
+	} else {
+		i = o->n++;
+		d = &o->d[i];
+		d->data = o->buf + o->used;
+		d->len = len;
+		d->segment = 0;
+		o->packets[i] = o->octets[i] = 0;
+	}
+	o->packets[i]++;
+	o->octets[i] += (uint32_t)inner;
+	o->used += len;
+	o->more = wire->many && o->packets[i] < OUT_PIECES &&
+	    (d->segment == 0 || len == d->segment);
+	if (!wire->many)	/* the next one begins on a line of its own */
+		o->used += -o->used % LINE;
+}
+
+/* --- packets --- */
+
+static void
+seal(struct worker *w, struct data_if *dif, struct data_sa *sa, uint8_t *pkt,
+    size_t len)
+{
+	struct out *o = &w->out;
+	struct esp_buf in = {
+		.base = w->tun, .cap = sizeof(w->tun), .data = pkt, .len = len
 	};
+	struct esp_buf out;
+	enum esp_status st;
+
+	/* whatever it is, there is room for it now */
+	if (o->n == SYS_BATCH || sizeof(o->buf) - o->used < SLOT_MAX + LINE)
+		flush(w, dif, sa);
+	out.base = o->buf;
+	out.cap = sizeof(o->buf);
+	out.data = o->buf + o->used;
+	out.len = 0;
+	if ((st = esp_seal(sa->esp, &in, &out)) == ESP_OK)
+		append(w, &w->wires[sa->path.wire], out.len, len);
+	else
+		drop(w, dif, sa, st, 1);
+}
+
+/*
+ * Read one packet and seal what it stands for.  Returns of how many packets it
+ * was made, or 0 when there is none.
+ */
+static unsigned int
+read_and_seal(struct worker *w, struct data_if *dif, struct data_sa *sa)
+{
 	struct esp_offload off;
 	enum esp_status st;
+	uint8_t *pkt;
+	size_t len;
 	ssize_t n;
 
 	/* one octet more than a packet can have, to see one cut short */
-	n = sys_tun_read(dif->fd, &off, b.data, SLOT_MAX + 1);
+	n = sys_tun_read(dif->fd, &off, w->tun, SLOT_MAX + 1);
 	if (n == -1 && errno == EMSGSIZE) {
-		drop(dif, sa, DROP_INNER_CUT);
-		return 0;
+		drop(w, dif, sa, DROP_INNER_CUT, 1);
+		return 1;
 	}
 	if (n == -1)
-		return -1;
-	if (sa == NULL) {
-		drop(dif, NULL, DROP_NO_OUT_SA);
 		return 0;
+	if ((st = esp_split_begin(&w->split, &off, w->tun, (size_t)n)) !=
+	    ESP_OK) {
+		drop(w, dif, sa, st, 1);
+		return 1;
 	}
-	b.len = *inner = (size_t)n;
-	if ((st = esp_seal(sa->esp, &b, &b)) != ESP_OK) {
-		drop(dif, sa, st);
-		return 0;
-	}
-	w->dgram[i].data = b.data;
-	w->dgram[i].len = b.len;
-	return 1;
-}
-
-/* Hand the batch to the socket; each gets its error, or 0. */
-static void
-send_all(struct worker *w, const struct data_path *path, int n)
-{
-	struct wire *wire = &w->wires[path->wire];
-	int i;
-
-	for (i = 0; i < n; i++) {
-		w->dgram[i].src = path->src;
-		w->dgram[i].dst = path->dst;
-		w->dgram[i].dport = path->dport;
-	}
-	if (wire->port != 0)
-		sys_udp_send(wire->fd, wire->af, w->dgram, n);
+	n = (ssize_t)esp_split_count(&w->split);
+	if (sa == NULL)
+		drop(w, dif, NULL, DROP_NO_OUT_SA, (uint64_t)n);
 	else
-		sys_esp_send(wire->fd, wire->af, w->dgram, n);
-}
-
-static void
-send_batch(struct worker *w, struct data_if *dif, struct data_sa *sa,
-    const size_t *inner, int n)
-{
-	int i, no_wire = w->wires[sa->path.wire].fd == -1;
-
-	if (!no_wire)
-		send_all(w, &sa->path, n);
-	for (i = 0; i < n; i++) {
-		if (no_wire || w->dgram[i].error != 0) {
-			drop(dif, sa, no_wire ? DROP_NO_WIRE :
-			    drop_of_send(w->dgram[i].error));
-			continue;
-		}
-		counter_add(&sa->packets, 1);
-		counter_add(&sa->bytes, inner[i]);
-		counter_add(&dif->out_packets, 1);
-		counter_add(&dif->out_bytes, inner[i]);
-	}
+		while (esp_split_next(&w->split, &pkt, &len))
+			seal(w, dif, sa, pkt, len);
+	return (unsigned int)n;
 }
 
 /* Once for each reservation: ask the engine for more numbers in time. */
@@ -97,7 +186,7 @@ static void
 tell_low(struct worker *w, struct data_sa *sa)
 {
 	if (counter_get(&sa->seq) >= counter_get(&sa->low))
-		data_event_push(&w->done, &sa->ev_low);
+		data_event_push(w->done, &sa->ev_low);
 }
 
 /*
@@ -116,28 +205,24 @@ void
 out_run(struct worker *w, struct data_if *dif)
 {
 	struct data_sa *sa = dif->out;
-	size_t inner[SYS_BATCH];
-	int budget, r, n = 0;
+	unsigned int n, total = 0;
 
 	if (sa != NULL)
 		take_grant(sa);
-	for (budget = SYS_BATCH; budget > 0; budget--) {
-		if ((r = read_and_seal(w, dif, sa, n, &inner[n])) == -1)
-			break;
-		n += r;
-	}
-	if (r == -1 && errno != EAGAIN && errno != EINTR) {
+	do
+		total += n = read_and_seal(w, dif, sa);
+	while (n > 0 && total < BUDGET);
+	if (n == 0 && errno != EAGAIN && errno != EINTR) {
 		event_del(&dif->ev);
-		data_queue_push(&w->done, &dif->ev_gone.node);
+		data_queue_push(w->done, &dif->ev_gone.node);
 	}
 	if (sa == NULL) {
 		/* something was read, and dropped */
-		if (budget < SYS_BATCH && atomic_load(&dif->tell_nosa))
-			data_event_push(&w->done, &dif->ev_nosa);
+		if (total > 0 && atomic_load(&dif->tell_nosa))
+			data_event_push(w->done, &dif->ev_nosa);
 		return;
 	}
-	if (n > 0)
-		send_batch(w, dif, sa, inner, n);
+	flush(w, dif, sa);
 	atomic_store_explicit(&sa->seq, esp_sa_seq(sa->esp),
 	    memory_order_relaxed);
 	tell_low(w, sa);

@@ -29,12 +29,45 @@ data_sa_init(struct data_sa *sa, void *owner)
 }
 
 void
-data_if_init(struct data_if *dif, int fd, void *owner)
+data_if_init(struct data_if *dif, int fd, void *owner,
+    struct data_count *count, unsigned int ncounts)
 {
 	dif->fd = fd;
 	dif->owner = owner;
+	dif->count = count;
+	dif->ncounts = ncounts;
 	event_init(&dif->ev_gone, DATA_EV_GONE, owner);
 	event_init(&dif->ev_nosa, DATA_EV_NOSA, owner);
+}
+
+uint64_t
+data_if_in_packets(const struct data_if *dif)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < dif->ncounts; i++)
+		sum += counter_get(&dif->count[i].in_packets);
+	return sum;
+}
+
+void
+data_if_sum(const struct data_if *dif, struct data_count *sum)
+{
+	const struct data_count *c;
+	unsigned int i, why;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < dif->ncounts; i++) {
+		c = &dif->count[i];
+		counter_add(&sum->in_packets, counter_get(&c->in_packets));
+		counter_add(&sum->in_bytes, counter_get(&c->in_bytes));
+		counter_add(&sum->out_packets, counter_get(&c->out_packets));
+		counter_add(&sum->out_bytes, counter_get(&c->out_bytes));
+		for (why = 0; why < DROP_MAX; why++)
+			counter_add(&sum->drops[why],
+			    counter_get(&c->drops[why]));
+	}
 }
 
 void
@@ -44,11 +77,11 @@ data_sa_tell(struct worker *w, struct data_sa *sa)
 
 	if (!sa->used && packets > 0) {
 		sa->used = 1;
-		data_event_push(&w->done, &sa->ev_used);
+		data_event_push(w->done, &sa->ev_used);
 	}
 	if (packets >= counter_get(&sa->life_packets) ||
 	    counter_get(&sa->bytes) >= counter_get(&sa->life_bytes))
-		data_event_push(&w->done, &sa->ev_life);
+		data_event_push(w->done, &sa->ev_life);
 }
 
 static void
@@ -80,6 +113,9 @@ wire_add(struct worker *w, const struct data_cmd *c)
 	wire->fd = c->fd;
 	wire->af = c->af;
 	wire->port = c->port;
+	wire->many = c->many;
+	if (!c->listen)
+		return;
 	event_assign(&wire->ev, w->base, c->fd, EV_READ | EV_PERSIST,
 	    wire_readable, wire);
 	event_add(&wire->ev, NULL);
@@ -107,12 +143,14 @@ carry_out(struct worker *w, struct data_cmd *c)
 		event_add(&c->iface->ev, NULL);
 		break;
 	case DATA_IF_REMOVE:
-		event_del(&c->iface->ev);
+		if (c->iface->home == w->id)
+			event_del(&c->iface->ev);
 		break;
 	case DATA_SA_ADD:
 		satab_add(&w->satab, c->sa);
 		break;
 	case DATA_SA_REMOVE:
+	case DATA_SA_LEAVE:
 		satab_remove(&w->satab, c->sa);
 		break;
 	case DATA_OUT_SET:
@@ -159,26 +197,25 @@ commands(evutil_socket_t fd, short what, void *arg)
 		next = n->next;
 		carry_out(w, (struct data_cmd *)n);
 		/* from here on it is the main thread's again */
-		data_queue_push(&w->done, n);
+		data_queue_push(w->done, n);
 	}
 }
 
 int
-worker_init(struct worker *w, struct event_base *base)
+worker_init(struct worker *w, struct event_base *base, unsigned int id,
+    struct data_queue *done)
 {
 	size_t i;
 
 	w->base = base;
+	w->id = id;
+	w->done = done;
 	for (i = 0; i < WIRES_MAX; i++) {
 		w->wires[i].fd = -1;
 		event_init(&w->wires[i].ev_probe, DATA_EV_PROBE, &w->wires[i]);
 	}
 	if (data_queue_init(&w->cmds) == -1)
 		return -1;
-	if (data_queue_init(&w->done) == -1) {
-		data_queue_clear(&w->cmds);
-		return -1;
-	}
 	event_assign(&w->ev_cmds, base, w->cmds.fd[0], EV_READ | EV_PERSIST,
 	    commands, w);
 	return event_add(&w->ev_cmds, NULL);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The engine's process: start, messages of the parent and of control, events
- * of the worker, jobs.  Decides nothing about SAs: that is sadb.c's.
+ * The engine's process: start, messages of the parent and of control, jobs.
+ * Decides nothing about SAs: that is sadb.c's.
  */
 #include <sys/types.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +25,6 @@
 
 static struct event_base *base;
 static struct ipc	*parent, *control;
-static struct worker	*worker;
-static pthread_t	 thread;
 static uint64_t		 last_id;
 
 /* --- small services --- */
@@ -47,44 +42,6 @@ uint64_t
 engine_id(void)
 {
 	return ++last_id;
-}
-
-const counter *
-engine_stray(void)
-{
-	return worker->stray;
-}
-
-static struct data_cmd *
-new_command(enum data_cmd_type type)
-{
-	struct data_cmd *c;
-
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		fatal("command");
-	c->type = type;
-	return c;
-}
-
-void
-engine_command(enum data_cmd_type type, struct data_if *iface,
-    struct data_sa *sa)
-{
-	struct data_cmd *c = new_command(type);
-
-	c->iface = iface;
-	c->sa = sa;
-	data_queue_push(&worker->cmds, &c->node);
-}
-
-void
-engine_move(struct data_sa *sa, const struct data_path *path)
-{
-	struct data_cmd *c = new_command(DATA_SA_MOVE);
-
-	c->sa = sa;
-	c->path = *path;
-	data_queue_push(&worker->cmds, &c->node);
 }
 
 void
@@ -389,9 +346,10 @@ static void
 add_wire(const struct msg_wire *mw, int fd)
 {
 	if (fd == -1 || (mw->af != AF_INET && mw->af != AF_INET6) ||
-	    mw->port > UINT16_MAX)
+	    mw->port > UINT16_MAX || mw->worker >= workers_count() ||
+	    (mw->port != 0 && mw->worker != 0))
 		fatalx("malformed wire");
-	wire_add(fd, (uint8_t)mw->af, (uint16_t)mw->port);
+	wire_add(fd, mw);
 }
 
 static void
@@ -437,73 +395,6 @@ parent_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 		break;
 	default:
 		fatalx("the parent sent an unknown message");
-	}
-}
-
-/* --- the worker's answers --- */
-
-static void
-command_done(struct data_cmd *c)
-{
-	switch ((enum data_cmd_type)c->type) {
-	case DATA_IF_REMOVE:
-		tunnel_gone(c->iface->owner);
-		break;
-	case DATA_FENCE:
-		sadb_gone(c->sa->owner);
-		break;
-	case DATA_HOLD_END:
-		free(c->sa);
-		break;
-	default:
-		break;
-	}
-	freezero(c, sizeof(*c));
-}
-
-/* Of what was removed meanwhile as well; see data.h. */
-static void
-event_came(struct data_event *ev)
-{
-	switch ((enum data_cmd_type)ev->type) {
-	case DATA_EV_LOW:
-		reserve_low(ev->owner);
-		break;
-	case DATA_EV_GONE:
-		tunnel_lost(ev->owner);
-		break;
-	case DATA_EV_MOVED:
-		sa_moved(ev->owner);
-		break;
-	case DATA_EV_PROBE:
-		wire_probed(ev->owner);
-		break;
-	case DATA_EV_USED:
-		sa_used(ev->owner);
-		break;
-	case DATA_EV_LIFE:
-		sa_life(ev->owner);
-		break;
-	case DATA_EV_NOSA:
-		tunnel_nosa(ev->owner);
-		break;
-	default:
-		command_done((struct data_cmd *)ev);
-	}
-}
-
-static void
-worker_says(evutil_socket_t fd, short what, void *arg)
-{
-	struct data_node *n, *next;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	for (n = data_queue_take(&worker->done); n != NULL; n = next) {
-		next = n->next;
-		/* commands and events begin alike */
-		event_came((struct data_event *)n);
 	}
 }
 
@@ -558,33 +449,12 @@ warm_crypto(void)
 	}
 }
 
-static void
-start_worker(void)
-{
-	struct event_base *wbase = event_base_new();
-	size_t size = sizeof(*worker);
-	sigset_t all, old;
-
-	/* packets' octets: zero pages until used */
-	worker = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANON, -1, 0);
-	if (worker == MAP_FAILED || wbase == NULL ||
-	    worker_init(worker, wbase) == -1)
-		fatal("worker");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	errno = pthread_create(&thread, NULL, worker_main, worker);
-	if (errno != 0)
-		fatal("worker thread");
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 int
 engine_main(const struct role_args *args)
 {
 	const struct timeval every = { TICK_S, 0 };
 	struct msg_ready ready = { 0 };
-	struct event *done, *timer;
+	struct event *timer;
 
 	crypto_load(&args->engine);
 	proc_confine(ROLE_ENGINE, args, &ready.lost);
@@ -594,17 +464,16 @@ engine_main(const struct role_args *args)
 	key_init();
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
-	start_worker();
-	wire_start(base, worker);
+	workers_start(&args->engine);
+	wire_start(base);
 	proc_filter(ROLE_ENGINE, &ready.lost);
 
 	parent = ipc_new(base, FD_PARENT, parent_message, gone, NULL);
-	done = event_new(base, worker->done.fd[0], EV_READ | EV_PERSIST,
-	    worker_says, NULL);
 	timer = event_new(base, -1, EV_PERSIST, tick, NULL);
-	if (parent == NULL || done == NULL || timer == NULL ||
-	    event_add(done, NULL) == -1 || event_add(timer, &every) == -1)
+	if (parent == NULL || timer == NULL ||
+	    event_add(timer, &every) == -1)
 		fatal("events");
+	workers_listen(base);
 	engine_to_parent(MSG_READY, 0, &ready, sizeof(ready));
 	event_base_dispatch(base);
 	fatalx("event loop ended");

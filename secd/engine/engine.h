@@ -16,6 +16,7 @@
 #include "secd/data/data.h"
 #include "secd/ipc.h"
 
+struct hold;
 struct sa;
 struct tunnel;
 TAILQ_HEAD(sas, sa);
@@ -57,8 +58,10 @@ struct sa {
 	enum sa_rule	 rule;
 	int		 narrow;	/* its flow is not any to any */
 	struct data_sa	*hot;		/* NULL: larval */
-	struct data_sa	*early;		/* keeps packets that come before it
+	struct hold	*early;		/* keeps packets that come before it
 					 * works; NULL: does not */
+	int		 moving;	/* from one worker to another */
+	int		 left;		/* the worker is told to forget it */
 	struct data_path req_path;	/* by request and interface */
 	struct data_path path;		/* as told to the worker last */
 	uint64_t	 sent_packets;	/* out, UDP: packets when sent_ms */
@@ -236,8 +239,9 @@ struct tunnel {
 	int		 carrier;	/* as told to the kernel; -1 not yet */
 };
 
-/* fd (the tun, taken over) starts being read. */
-struct tunnel	*tunnel_new(const struct iface_conf *, int fd, int forced);
+/* fd (the tun, taken over) starts being read; takes as workers_add_if(). */
+struct tunnel	*tunnel_new(const struct iface_conf *, int fd,
+		    unsigned int takes, int forced);
 /* With its SAs; freed when the worker has let go. */
 void		 tunnel_remove(struct tunnel *);
 void		 tunnel_gone(struct tunnel *);	/* it has */
@@ -262,11 +266,45 @@ const char	*tunnel_output(const struct tunnel *, uint8_t *now);
 void		 tunnel_tick(void);
 const struct tunnels *tunnel_all(void);
 
+/*
+ * --- workers.c: who carries packets ---
+ *
+ * All exit when there is no memory for a command.
+ */
+
+/* Before the filter, which forbids threads. */
+void		 workers_start(const struct engine_conf *);
+/* What they tell comes by this loop. */
+void		 workers_listen(struct event_base *);
+unsigned int	 workers_count(void);
+/* The one that receives from all UDP sockets. */
+struct worker	*workers_first(void);
+/*
+ * fd, a tun that takes such super-packets (SYS_TSO, SYS_USO), is read from now
+ * on; tunnel_gone() when it no longer is.
+ */
+struct data_if	*workers_add_if(int fd, unsigned int takes, struct tunnel *);
+void		 workers_remove_if(struct data_if *);
+/* Send by sa (NULL: drop) from now on. */
+void		 workers_set_out(struct data_if *, struct sa *);
+/* sa works; it is at sa->path from now on; it goes: sadb_gone() follows. */
+void		 workers_add_sa(struct sa *);
+void		 workers_move_sa(struct sa *);
+void		 workers_remove_sa(struct sa *);
+/* Keep packets of an SPI without keys (NULL: no memory); let them go. */
+struct hold	*workers_hold(uint32_t spi, const struct ip_addr *dst);
+void		 workers_end_hold(struct hold *);
+/* An outer socket, by this index in each worker's table. */
+void		 workers_wire(unsigned int index, int fd,
+		    const struct msg_wire *);
+/* Dropped of no interface, for this reason. */
+uint64_t	 workers_stray(unsigned int why);
+
 /* --- wire.c: outer sockets --- */
 
-void		 wire_start(struct event_base *, struct worker *);
-/* A socket of the parent's; port 0: raw ESP.  At most one of each kind. */
-void		 wire_add(int fd, uint8_t af, uint16_t port);
+void		 wire_start(struct event_base *);
+/* A socket of the parent's, of which there is at most one of each kind. */
+void		 wire_add(int fd, const struct msg_wire *);
 /* Index in the worker's table, or -1 if there is none. */
 int		 wire_find(uint8_t af, uint16_t port);
 /*
@@ -358,11 +396,6 @@ void		 job_end(struct job *);
 /* Answer the client that waits for the job. */
 void		 job_reply(struct job *);
 
-/* A command for the worker; exits when out of memory. */
-void		 engine_command(enum data_cmd_type, struct data_if *,
-		    struct data_sa *);
-/* Its path, from now on. */
-void		 engine_move(struct data_sa *, const struct data_path *);
 void		 engine_reply(uint32_t id, enum msg_type, const void *, size_t);
 void		 engine_result(uint32_t id, int error, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4)));
@@ -374,7 +407,6 @@ struct event	*engine_timer(void (*)(int, short, void *), void *arg);
 void		 engine_timer_start(struct event *, int ms);
 /* To control, unasked. */
 void		 engine_tell(enum msg_type, const void *, size_t);
-const counter	*engine_stray(void);
 uint64_t	 engine_id(void);	/* grows, never used twice */
 
 #endif /* ENGINE_H */

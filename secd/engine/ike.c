@@ -169,7 +169,7 @@ static void
 mature(uint32_t id, struct sa *larval, struct sa_request *req)
 {
 	struct sa_request was = larval->req;
-	struct data_sa *early = larval->early;
+	struct hold *early = larval->early;
 	struct sa *sa;
 
 	if (req->dir == SA_OUT) {
@@ -187,7 +187,7 @@ mature(uint32_t id, struct sa *larval, struct sa_request *req)
 		return;
 	}
 	sa_new_larval(&was);
-	engine_command(DATA_HOLD_END, NULL, early);
+	workers_end_hold(early);
 }
 
 void

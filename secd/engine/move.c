@@ -19,7 +19,7 @@ move_one(struct sa *sa, const struct ip_addr *to, uint16_t port)
 		sa->path.dst = *to;
 		sa->path.dport = port;
 	}
-	engine_move(sa->hot, &sa->path);
+	workers_move_sa(sa);
 }
 
 /* The same peer, however far it has moved since the SAs were made. */

@@ -197,13 +197,10 @@ sa_new_larval(const struct sa_request *req)
 	struct sa *sa;
 
 	if ((sa = calloc(1, sizeof(*sa))) == NULL ||
-	    (sa->early = calloc(1, sizeof(*sa->early))) == NULL) {
+	    (sa->early = workers_hold(req->spi, &req->dst)) == NULL) {
 		free(sa);
 		return NULL;
 	}
-	sa->early->spi = req->spi;
-	sa->early->path.dst = req->dst;
-	engine_command(DATA_HOLD, NULL, sa->early);
 	sa->req = *req;
 	sa->state = SA_LARVAL;
 	sa->id = engine_id();
@@ -347,7 +344,7 @@ static void
 end_hold(struct sa *sa)
 {
 	if (sa->early != NULL)
-		engine_command(DATA_HOLD_END, NULL, sa->early);
+		workers_end_hold(sa->early);
 	sa->early = NULL;
 }
 
@@ -359,8 +356,8 @@ sadb_activate(struct sa *sa)
 
 	sa->state = sa->req.dir == SA_IN ? SA_ACTIVE : SA_STANDBY;
 	sa->usable_ms = engine_ms();
+	workers_add_sa(sa);
 	if (sa->req.dir == SA_IN) {
-		engine_command(DATA_SA_ADD, NULL, sa->hot);
 		end_hold(sa);
 		t->nin++;
 	} else
@@ -423,10 +420,9 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 	sa->pair = NULL;
 	count--;
 	if (sa->state != SA_WAITING) {
-		if (sa->req.dir == SA_IN) {
-			engine_command(DATA_SA_REMOVE, NULL, sa->hot);
+		if (sa->req.dir == SA_IN)
 			t->nin--;
-		} else
+		else
 			t->nout--;
 		log_info("%s: sa %s spi 0x%08x removed: %s", t->conf.name,
 		    dir_name(sa), sa->req.spi, reason);
@@ -441,8 +437,7 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 	if (job != NULL)
 		job->pending++;
 	TAILQ_INSERT_HEAD(&leaving, sa, draining);
-	/* when this comes back, the worker has forgotten it */
-	engine_command(DATA_FENCE, NULL, sa->hot);
+	workers_remove_sa(sa);
 }
 
 int
@@ -474,7 +469,7 @@ sadb_move(struct sa *sa, const struct sa_request *to, char *why, size_t size)
 	sa->req = req;
 	RB_INSERT(sa_spis, &spis, sa);
 	sa->path = sa->req_path = path;
-	engine_move(sa->hot, &path);
+	workers_move_sa(sa);
 	return 0;
 }
 

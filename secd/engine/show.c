@@ -90,7 +90,7 @@ show_sa(uint32_t id, const struct msg_cursor *c)
 static void
 iface_row(struct msg_iface_row *r, const struct tunnel *t)
 {
-	const struct data_if *hot = t->hot;
+	struct data_count sum;
 
 	r->id = t->id;
 	r->conf = t->conf;
@@ -102,11 +102,12 @@ iface_row(struct msg_iface_row *r, const struct tunnel *t)
 	strlcpy(r->lost, t->lost, sizeof(r->lost));
 	strlcpy(r->output_why, tunnel_output(t, &r->output_now),
 	    sizeof(r->output_why));
-	r->in_packets = counter_get(&hot->in_packets);
-	r->in_bytes = counter_get(&hot->in_bytes);
-	r->out_packets = counter_get(&hot->out_packets);
-	r->out_bytes = counter_get(&hot->out_bytes);
-	copy_drops(r->drops, hot->drops);
+	data_if_sum(t->hot, &sum);
+	r->in_packets = counter_get(&sum.in_packets);
+	r->in_bytes = counter_get(&sum.in_bytes);
+	r->out_packets = counter_get(&sum.out_packets);
+	r->out_bytes = counter_get(&sum.out_bytes);
+	copy_drops(r->drops, sum.drops);
 }
 
 void
@@ -139,6 +140,7 @@ show_drops(uint32_t id)
 	p->count = DROP_MAX;
 	for (i = 0; i < DROP_MAX; i++)
 		strlcpy(p->names[i], drop_name(i), sizeof(p->names[i]));
-	copy_drops(p->stray, engine_stray());
+	for (i = 0; i < DROP_MAX; i++)
+		p->stray[i] = workers_stray(i);
 	engine_reply(id, MSG_DROPS, p, sizeof(*p));
 }

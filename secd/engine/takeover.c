@@ -19,6 +19,7 @@ struct staged_if {
 	struct iface_conf	 conf;
 	int			 fd;
 	int			 forced;
+	unsigned int		 takes;
 };
 
 /* An SA of the configuration that is there already and stays. */
@@ -127,6 +128,7 @@ takeover_iface(const struct msg_conf_iface *m, int fd)
 		fatal("takeover");
 	si->conf = m->conf;
 	si->forced = m->forced != 0;
+	si->takes = m->takes;
 	si->fd = fd;
 	TAILQ_INSERT_TAIL(&ifs, si, entry);
 }
@@ -251,7 +253,7 @@ commit_ifs(void)
 	}
 	TAILQ_FOREACH(si, &ifs, entry)
 		if (si->fd != -1) {
-			tunnel_new(&si->conf, si->fd, si->forced);
+			tunnel_new(&si->conf, si->fd, si->takes, si->forced);
 			si->fd = -1;
 		}
 }

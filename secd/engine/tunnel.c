@@ -25,12 +25,12 @@ static struct tunnels tunnels = TAILQ_HEAD_INITIALIZER(tunnels);
 static void	delay_over(int, short, void *);
 
 struct tunnel *
-tunnel_new(const struct iface_conf *conf, int fd, int forced)
+tunnel_new(const struct iface_conf *conf, int fd, unsigned int takes,
+    int forced)
 {
 	struct tunnel *t;
 
-	if ((t = calloc(1, sizeof(*t))) == NULL ||
-	    (t->hot = calloc(1, sizeof(*t->hot))) == NULL)
+	if ((t = calloc(1, sizeof(*t))) == NULL)
 		fatal("tunnel %s", conf->name);
 	t->id = engine_id();
 	t->conf = *conf;
@@ -38,10 +38,9 @@ tunnel_new(const struct iface_conf *conf, int fd, int forced)
 	t->carrier = -1;
 	TAILQ_INIT(&t->sas);
 	t->delay = engine_timer(delay_over, t);
-	data_if_init(t->hot, fd, t);
+	t->hot = workers_add_if(fd, takes, t);
 	atomic_store(&t->hot->tell_nosa, conf->acquire);
 	TAILQ_INSERT_TAIL(&tunnels, t, entry);
-	engine_command(DATA_IF_ADD, t->hot, NULL);
 	tunnel_update(t);
 	return t;
 }
@@ -55,7 +54,7 @@ tunnel_remove(struct tunnel *t)
 		sadb_end(sa, NULL, "its interface is removed");
 	event_del(t->delay);
 	TAILQ_REMOVE(&tunnels, t, entry);
-	engine_command(DATA_IF_REMOVE, t->hot, NULL);
+	workers_remove_if(t->hot);
 }
 
 void
@@ -221,7 +220,7 @@ set_out(struct tunnel *t, struct sa *sa)
 	struct sa *was = t->out;
 
 	t->out = sa;
-	engine_command(DATA_OUT_SET, t->hot, sa != NULL ? sa->hot : NULL);
+	workers_set_out(t->hot, sa);
 	if (sa != NULL) {
 		log_debug("%s: sends with spi 0x%08x", t->conf.name,
 		    sa->req.spi);
@@ -266,7 +265,7 @@ tunnel_without(struct tunnel *t, const struct sa *sa, const char *reason)
 	if (current) {
 		t->out = NULL;
 		if (choose(t, engine_ms()) == NULL) {
-			engine_command(DATA_OUT_SET, t->hot, NULL);
+			workers_set_out(t->hot, NULL);
 			strlcpy(t->lost, reason, sizeof(t->lost));
 		}
 	}

@@ -263,7 +263,7 @@ wire_stir(int ms)
 void
 wire_tick(int udp_is_silent)
 {
-	uint64_t ike = counter_get(&worker->stray[DROP_IKE]);
+	uint64_t ike = workers_stray(DROP_IKE);
 
 	if (ike != probe.ike ||
 	    (udp_is_silent && engine_ms() - probe.last_ms >= PACE_MS))
@@ -274,32 +274,33 @@ wire_tick(int udp_is_silent)
 /* --- making and choosing --- */
 
 void
-wire_start(struct event_base *base, struct worker *w)
+wire_start(struct event_base *base)
 {
-	worker = w;
+	worker = workers_first();
 	if ((probe.timer = evtimer_new(base, probe_timer, NULL)) == NULL)
 		fatal("timer");
 }
 
 void
-wire_add(int fd, uint8_t af, uint16_t port)
+wire_add(int fd, const struct msg_wire *m)
 {
-	struct outer *o = &outers[nouters];
-	struct data_cmd *c;
+	const uint16_t port = (uint16_t)m->port;
+	const uint8_t af = (uint8_t)m->af;
+	struct outer *o;
+	int i = wire_find(af, port);
 
-	if (nouters == WIRES_MAX || wire_find(af, port) != -1)
+	/* each worker has a raw one, of the same index */
+	if ((i == -1) != (m->worker == 0) || (i == -1 && nouters == WIRES_MAX))
 		fatalx("malformed wire");
+	if (i == -1)
+		i = (int)nouters++;
+	workers_wire((unsigned int)i, fd, m);
+	if (m->worker != 0)
+		return;
+	o = &outers[i];
 	o->fd = fd;
 	o->af = af;
 	o->port = port;
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		fatal("command");
-	c->type = DATA_WIRE_ADD;
-	c->fd = fd;
-	c->af = af;
-	c->port = port;
-	c->path.wire = (uint8_t)nouters++;
-	data_queue_push(&worker->cmds, &c->node);
 	if (port != UDP_ENCAP_PORT)
 		return;
 	if (sys_udp_select(fd, 0) == -1) {
@@ -418,7 +419,7 @@ wire_silent(void)
 	int silent = 0;
 
 	TAILQ_FOREACH(t, tunnel_all(), entry) {
-		packets = counter_get(&t->hot->in_packets);
+		packets = data_if_in_packets(t->hot);
 		silent |= packets == t->seen_packets && uses_udp(t);
 		t->seen_packets = packets;
 	}

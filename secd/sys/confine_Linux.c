@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -396,6 +397,10 @@ sys_child_confine(enum sys_role role, const char *user, const char *emptydir,
 	    limit(RLIMIT_NOFILE, CHILD_NOFILE) == -1)
 		return refuse(why, size, "resource limits: %s",
 		    strerror(errno));
+#ifdef M_ARENA_MAX
+	/* or glibc, with the ninth thread, looks in /sys for processors */
+	mallopt(M_ARENA_MAX, 1);
+#endif
 	if (lock_memory() == -1)
 		*lost |= 1U << SYS_LOST_MEMLOCK;
 	if (!own_user)

@@ -97,10 +97,41 @@ make_socket(uint8_t af, int type, int protocol)
 	return fd;
 }
 
-int
-sys_esp_socket(uint8_t af)
+/* A raw IPv4 packet begins with its header, an IPv6 one behind it. */
+static int
+set_share_of(int fd, uint8_t af, unsigned int n, unsigned int i)
 {
-	return make_socket(af, SOCK_RAW, IPPROTO_ESP);
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog prog = {
+		.len = sizeof(code) / sizeof(code[0]), .filter = code
+	};
+
+	if (af == AF_INET)
+		code[0] = (struct sock_filter)BPF_STMT(BPF_LDX | BPF_B |
+		    BPF_MSH, 0);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+	    sizeof(prog));
+}
+
+/*
+ * A packet may come between the making of a socket and of its filter: its SA is
+ * then another worker's, so that it is dropped and counted.
+ */
+int
+sys_esp_socket(uint8_t af, unsigned int n, unsigned int i)
+{
+	int fd = make_socket(af, SOCK_RAW, IPPROTO_ESP);
+
+	if (fd != -1 && n > 1 && set_share_of(fd, af, n, i) == -1)
+		return close_failed(fd);
+	return fd;
 }
 
 /* REUSEADDR as well: some IKE daemons set it, and all have to. */

@@ -81,10 +81,15 @@ set_on(int fd, int level, int option)
 }
 
 int
-sys_esp_socket(uint8_t af)
+sys_esp_socket(uint8_t af, unsigned int n, unsigned int i)
 {
 	int fd, r;
 
+	(void)i;
+	if (n != 1) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
 	if ((fd = make_socket(af, SOCK_RAW, IPPROTO_ESP)) == -1)
 		return -1;
 	if (af == AF_INET)

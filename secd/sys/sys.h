@@ -122,9 +122,11 @@ struct sys_dgram {
  * A raw ESP (protocol 50) socket of this family: non-blocking, close-on-exec,
  * destination addresses told on receipt, IPv4 DF clear and no use of the
  * kernel's path MTU (the kernel fragments to the device's MTU), a receive
- * buffer of several MB where allowed.  Needs SYS_PRIV_NET.
+ * buffer of several MB where allowed.  Of n such sockets (1 to 16) this is
+ * number i, and receives what has an SPI of i modulo n; n must be 1 where the
+ * system cannot tell (EOPNOTSUPP).  Needs SYS_PRIV_NET.
  */
-int	sys_esp_socket(uint8_t af);
+int	sys_esp_socket(uint8_t af, unsigned int n, unsigned int i);
 /*
  * Receive up to n (at most SYS_BATCH) ESP packets into buf[0 .. size); data and
  * len say where SPI to ICV lie in it; src and dst are filled.

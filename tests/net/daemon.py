@@ -46,6 +46,17 @@ def settings():
         ("TEST_OFFLOAD", "offload")) if os.environ.get(name))
 
 
+def offload():
+    """The words of `offload' that are in effect."""
+    words = os.environ.get("TEST_OFFLOAD", "all").split()
+    every = ["tso", "uso", "merge", "gso", "gro"]
+    if words == ["all"]:
+        return every
+    if "no" in words:
+        return [w for w in every if w not in words]
+    return [w for w in words if w in every]
+
+
 def key_file(name, key, mode=0o600):
     """Write key (octets) in hex to a file of the test's directory."""
     path = os.path.join(lib.tmpdir(), name)

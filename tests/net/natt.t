@@ -90,7 +90,10 @@ def carries(a, b, n, outer, port):
     frames = [f for f in wire.stop() if (lib.frame_ip(f) or 0) and
         lib.frame_ip(f).proto != 58]
     datagrams = list(map(udp_of, frames))
-    ok(len(frames) >= 160, "sec%d: %d packets outside" % (n, len(frames)))
+    # one may stand for many: the link's device would cut it
+    apart = "gso" not in daemon.offload()
+    ok(len(frames) >= (160 if apart else 8), "sec%d: %d frames outside" % (n,
+        len(frames)))
     same([d for d in datagrams if d is None or {d[0], d[2]} !=
         set(OUTER[outer]) or (d[1], d[3]) != (port, port)], [],
         "sec%d: all of them UDP from and to port %d" % (n, port))
@@ -98,8 +101,9 @@ def carries(a, b, n, outer, port):
     same(spis, {"%08x" % (0x1000 + n), "%08x" % (0x2000 + n)},
         "sec%d: the SPI comes first in them" % n)
     if outer == 4:
-        same({lib.frame_ip(f).payload[6:8] for f in frames}, {b"\0\0"},
-            "sec%d: without a checksum" % n)
+        sums = {lib.frame_ip(f).payload[6:8] for f in frames}
+        ok(sums == {b"\0\0"} if apart else b"\0\0" not in sums,
+            "sec%d: %s a checksum" % (n, "without" if apart else "with"))
 
 
 def odd_ones(b, da):

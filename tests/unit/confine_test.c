@@ -167,7 +167,7 @@ as_parent(void)
 	    errno == EPERM;
 	f->r[4] = sys_priv(SYS_PRIV_NET) == 0 &&
 	    caps(self, "CapEff:") == NET;
-	f->r[5] = sys_esp_socket(AF_INET) != -1;
+	f->r[5] = sys_esp_socket(AF_INET, 1, 0) != -1;
 	errno = ENOTTY;
 	f->r[6] = sys_priv(0) == 0 && errno == ENOTTY &&
 	    caps(self, "CapEff:") == 0;
@@ -979,7 +979,7 @@ as_working_engine(void)
 	udp = sys_udp_socket(AF_INET, 4500, 1);
 	w.wake = eventfd(0, EFD_CLOEXEC);
 	w.tun = sys_tun_open("sec3");
-	w.esp = sys_esp_socket(AF_INET);
+	w.esp = sys_esp_socket(AF_INET, 1, 0);
 	key = open("/etc/passwd", O_RDONLY);
 	if (udp == -1 || w.wake == -1 || w.tun == -1 || w.esp == -1 ||
 	    key == -1 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sp) == -1)

@@ -178,7 +178,7 @@ full_buffer(void)
 {
 	int fd, size = 4608, i, full = 0, sent;
 
-	fd = sys_esp_socket(AF_INET);
+	fd = sys_esp_socket(AF_INET, 1, 0);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	for (i = 0; i < SYS_BATCH; i++)
 		packet(&d[i], 1000, NULL, "192.0.2.77");
@@ -215,7 +215,7 @@ headers_before(int fd4, int fd6)
 	    "IPv4: options before ESP are passed over");
 	close(fd);
 
-	fd = sys_esp_socket(AF_INET6);
+	fd = sys_esp_socket(AF_INET6, 1, 0);
 	packet(&d[0], 64, "::1", "::1");
 	ok(setsockopt(fd, IPPROTO_IPV6, IPV6_DSTOPTS, dstopts,
 	    sizeof(dstopts)) == 0 && sys_esp_send(fd, AF_INET6, d, 1) == 1 &&
@@ -487,10 +487,10 @@ main(void)
 	scene("for i in $(seq 200); do ip -6 route show table local | "
 	    "grep -q 2001:db8::1 && exit 0; sleep 0.01; done; exit 1");
 
-	fd4 = sys_esp_socket(AF_INET);
-	fd6 = sys_esp_socket(AF_INET6);
+	fd4 = sys_esp_socket(AF_INET, 1, 0);
+	fd6 = sys_esp_socket(AF_INET6, 1, 0);
 	ok(fd4 != -1 && fd6 != -1, "a socket of each family");
-	ok(sys_esp_socket(0) == -1 && errno == EAFNOSUPPORT,
+	ok(sys_esp_socket(0, 1, 0) == -1 && errno == EAFNOSUPPORT,
 	    "and none of no family");
 	socket_itself(fd4);
 	to_and_fro(fd4, AF_INET, "127.0.0.1", "127.0.0.2", MAX4);

@@ -21,6 +21,8 @@
 #define SPI_OUT	0x1002
 
 static struct worker	*w;
+static struct data_queue done;
+static struct data_count count;
 static struct data_if	 dif;
 static struct data_sa	 in, out;
 static struct esp_sa	*peer_out;	/* the other end of in */
@@ -80,7 +82,7 @@ events(void)
 	struct data_node *n, *next;
 
 	text[0] = '\0';
-	for (n = data_queue_take(&w->done); n != NULL; n = next) {
+	for (n = data_queue_take(&done); n != NULL; n = next) {
 		next = n->next;
 		switch (((struct data_event *)n)->type) {
 		case DATA_EV_USED:
@@ -180,16 +182,17 @@ scene_up(void)
 	addr_parse("127.0.0.2", &there);
 	addr_parse("127.0.0.3", &moved);
 	w = calloc(1, sizeof(*w));
-	raw = sys_esp_socket(AF_INET);
+	raw = sys_esp_socket(AF_INET, 1, 0);
 	udp = sys_udp_socket(AF_INET, 4500, 1);
 	peer = sys_udp_socket(AF_INET, 4600, 0);
 	other = sys_udp_socket(AF_INET, 4601, 0);
-	if (base == NULL || worker_init(w, base) == -1 || raw == -1 ||
+	if (base == NULL || data_queue_init(&done) == -1 ||
+	    worker_init(w, base, 0, &done) == -1 || raw == -1 ||
 	    udp == -1 || peer == -1 || other == -1 || socketpair(AF_UNIX,
 	    SOCK_SEQPACKET | SOCK_NONBLOCK, 0, sp) == -1)
 		exit(1);
 	tun = sp[0];
-	data_if_init(&dif, sp[1], &dif);
+	data_if_init(&dif, sp[1], &dif, &count, 1);
 	data_sa_init(&in, &in);
 	data_sa_init(&out, &out);
 	in.esp = esp(ESP_IN, in.spi = SPI_IN);
@@ -204,6 +207,7 @@ scene_up(void)
 	c = command(DATA_WIRE_ADD);
 	c->fd = raw;
 	c->af = AF_INET;
+	c->listen = 1;
 	give(c);
 	give(command(DATA_IF_ADD));
 	give(command(DATA_SA_ADD));
@@ -217,6 +221,7 @@ add_udp(void)
 
 	c->fd = udp;
 	c->af = AF_INET;
+	c->listen = 1;
 	c->port = 4500;
 	c->path.wire = 1;
 	give(c);
@@ -237,7 +242,7 @@ outbound(void)
 	atomic_store(&dif.ev_nosa.pending, 0);
 	from_tun();
 	tells("nosa ", "and again when main has it");
-	is(counter_get(&dif.drops[DROP_NO_OUT_SA]), 4, "all dropped");
+	is(counter_get(&count.drops[DROP_NO_OUT_SA]), 4, "all dropped");
 
 	c = command(DATA_OUT_SET);
 	c->sa = &out;
