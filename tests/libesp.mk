@@ -14,7 +14,9 @@ UNIT_ESP_TESTS = tests/unit/aead_test tests/unit/alloc_test \
 	  tests/unit/each_test tests/unit/inner_test tests/unit/merge_test \
 	  tests/unit/open_test tests/unit/replay_test tests/unit/sa_test \
 	  tests/unit/seal_test tests/unit/split_test tests/unit/status_test \
-	  tests/unit/suite_test
+	  tests/unit/suite_test ${UNIT_ESP_TESTS_${OS}}
+UNIT_ESP_TESTS_Linux = tests/unit/gso_test
+UNIT_ESP_TESTS_OpenBSD =
 UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/esp_help.h \
 	  tests/unit/fake_suite.h tests/vectors/esp_vectors.h ${ESP_HDRS}
 
@@ -41,6 +43,10 @@ OFFLOAD_TEST_DEPS = ${OFFLOAD_OBJS} tests/lib/tap.h \
 
 tests/unit/checksum_test: tests/unit/checksum_test.c ${OFFLOAD_TEST_DEPS}
 	${ESP_TEST_BUILD} tests/unit/checksum_test.c ${OFFLOAD_OBJS}
+
+tests/unit/gso_test: tests/unit/gso_test.c tests/unit/netns.h \
+	  ${OFFLOAD_TEST_DEPS}
+	${ESP_TEST_BUILD} tests/unit/gso_test.c ${OFFLOAD_OBJS}
 
 tests/unit/merge_test: tests/unit/merge_test.c ${OFFLOAD_TEST_DEPS}
 	${ESP_TEST_BUILD} tests/unit/merge_test.c ${OFFLOAD_OBJS}
