@@ -4,7 +4,7 @@
 # Included by tests/tests.mk, which runs what UNIT_SYS_TESTS names.
 
 SYS_TESTS_Linux = tests/unit/confine_test tests/unit/iface_test \
-	  tests/unit/sock_test tests/unit/tun_test
+	  tests/unit/sock_gso_test tests/unit/sock_test tests/unit/tun_test
 SYS_TESTS_OpenBSD =
 UNIT_SYS_TESTS = ${SYS_TESTS_${OS}}
 
@@ -23,6 +23,11 @@ tests/unit/iface_test: tests/unit/iface_test.c ${SYS_TEST_OBJS} \
 
 tests/unit/sock_test: tests/unit/sock_test.c ${SYS_TEST_OBJS} ${SYS_TEST_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/sock_test.c \
+	    ${SYS_TEST_OBJS} ${OS_SECD_LIBS}
+
+tests/unit/sock_gso_test: tests/unit/sock_gso_test.c ${SYS_TEST_OBJS} \
+	  ${SYS_TEST_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/sock_gso_test.c \
 	    ${SYS_TEST_OBJS} ${OS_SECD_LIBS}
 
 tests/unit/tun_test: tests/unit/tun_test.c ${SYS_TEST_OBJS} ${SYS_TEST_HDRS}
