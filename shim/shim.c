@@ -35,10 +35,12 @@
 #include <unistd.h>
 
 #include "shim/shim.h"
+#include "shim/udp.h"
 
 #define KEY_V2		2	/* the protocol of a PF_KEY socket */
 #define REPLY_MS	1000	/* a request's reply may take that long */
 #define NAME_TRIES	64	/* sockets of one process */
+#define IKE_PORT	500
 
 /*
  * Each call of libc's that is taken over is a function under another name here,
@@ -80,6 +82,8 @@ TAKE_OVER(ssize_t, recvfrom, int, void *, size_t, int, struct sockaddr *,
 TAKE_OVER(ssize_t, __recvfrom_chk, int, void *, size_t, size_t, int,
     struct sockaddr *, socklen_t *)
 TAKE_OVER(ssize_t, recvmsg, int, struct msghdr *, int)
+TAKE_OVER(int, recvmmsg, int, struct mmsghdr *, unsigned int, int,
+    struct timespec *)
 
 static _Atomic int64_t	reply_by;	/* until then a reply is awaited */
 static char		client[SHIM_NAMELEN + 1];	/* NAME */
@@ -125,6 +129,7 @@ find_all(void)
 	find_recvfrom();
 	find___recvfrom_chk();
 	find_recvmsg();
+	find_recvmmsg();
 }
 
 static const char *
@@ -405,33 +410,49 @@ shim_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return sent(fd, LIBC(sendmsg)(fd, msg, flags));
 }
 
+/* A size of a buffer that is too small is libc's to complain about. */
+
 ssize_t
 shim_read(int fd, void *buf, size_t len)
 {
+	const struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	if (shim_udp_is_ours(fd))
+		return shim_udp_readv(fd, &iov, 1);
 	return received(fd, LIBC(read)(fd, buf, len));
 }
 
 ssize_t
 shim___read_chk(int fd, void *buf, size_t len, size_t size)
 {
+	const struct iovec iov = { .iov_base = buf, .iov_len = len };
+
+	if (len <= size && shim_udp_is_ours(fd))
+		return shim_udp_readv(fd, &iov, 1);
 	return received(fd, LIBC(__read_chk)(fd, buf, len, size));
 }
 
 ssize_t
 shim_readv(int fd, const struct iovec *iov, int n)
 {
+	if (shim_udp_is_ours(fd))
+		return shim_udp_readv(fd, iov, n);
 	return received(fd, LIBC(readv)(fd, iov, n));
 }
 
 ssize_t
 shim_recv(int fd, void *buf, size_t len, int flags)
 {
+	if (shim_udp_is_ours(fd))
+		return shim_udp_recvfrom(fd, buf, len, flags, NULL, NULL);
 	return received(fd, LIBC(recv)(fd, buf, len, flags));
 }
 
 ssize_t
 shim___recv_chk(int fd, void *buf, size_t len, size_t size, int flags)
 {
+	if (len <= size && shim_udp_is_ours(fd))
+		return shim_udp_recvfrom(fd, buf, len, flags, NULL, NULL);
 	return received(fd, LIBC(__recv_chk)(fd, buf, len, size, flags));
 }
 
@@ -439,6 +460,8 @@ ssize_t
 shim_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *sa,
     socklen_t *salen)
 {
+	if (shim_udp_is_ours(fd))
+		return shim_udp_recvfrom(fd, buf, len, flags, sa, salen);
 	return received(fd, LIBC(recvfrom)(fd, buf, len, flags, sa, salen));
 }
 
@@ -446,6 +469,8 @@ ssize_t
 shim___recvfrom_chk(int fd, void *buf, size_t len, size_t size, int flags,
     struct sockaddr *sa, socklen_t *salen)
 {
+	if (len <= size && shim_udp_is_ours(fd))
+		return shim_udp_recvfrom(fd, buf, len, flags, sa, salen);
 	return received(fd, LIBC(__recvfrom_chk)(fd, buf, len, size, flags, sa,
 	    salen));
 }
@@ -453,7 +478,31 @@ shim___recvfrom_chk(int fd, void *buf, size_t len, size_t size, int flags,
 ssize_t
 shim_recvmsg(int fd, struct msghdr *msg, int flags)
 {
+	if (shim_udp_is_ours(fd))
+		return shim_udp_recvmsg(fd, msg, flags);
 	return received(fd, LIBC(recvmsg)(fd, msg, flags));
+}
+
+int
+shim_recvmmsg(int fd, struct mmsghdr *mm, unsigned int n, int flags,
+    struct timespec *timeout)
+{
+	if (shim_udp_is_ours(fd))
+		return shim_udp_recvmmsg(fd, mm, n, flags, timeout);
+	return LIBC(recvmmsg)(fd, mm, n, flags, timeout);
+}
+
+int
+shim_libc_setsockopt(int fd, int level, int option, const void *value,
+    socklen_t len)
+{
+	return LIBC(setsockopt)(fd, level, option, value, len);
+}
+
+ssize_t
+shim_libc_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return LIBC(recvmsg)(fd, msg, flags);
 }
 
 /* --- IKE's own sockets --- */
@@ -481,8 +530,9 @@ shim_setsockopt(int fd, int level, int option, const void *value,
 	return r;
 }
 
-static int
-is_ike_port(const struct sockaddr *sa, socklen_t len)
+/* The port, if it is one of IKE's, else 0. */
+static in_port_t
+ike_port(const struct sockaddr *sa, socklen_t len)
 {
 	const struct sockaddr_in *sin = (const void *)sa;
 	const struct sockaddr_in6 *sin6 = (const void *)sa;
@@ -496,12 +546,12 @@ is_ike_port(const struct sockaddr *sa, socklen_t len)
 		port = ntohs(sin6->sin6_port);
 	else
 		return 0;
-	return port == 500 || port == 4500;
+	return port == IKE_PORT || port == SHIM_UDP_PORT ? port : 0;
 }
 
 /* Sockets are one group on a port only if their IPV6_V6ONLY is the same. */
 static void
-share_port(int fd, int family)
+share_port(int fd, int family, in_port_t port)
 {
 	int on = 1, off = 0;
 
@@ -509,19 +559,22 @@ share_port(int fd, int family)
 	if (family == AF_INET6)
 		shim_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
+	if (port == SHIM_UDP_PORT)
+		shim_udp_merge(fd);
 }
 
 /* secd shares the daemon's port, and both have to agree to that. */
 int
 shim_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
+	const in_port_t port = ike_port(sa, len);
 	int error = errno, type;
 	socklen_t size = sizeof(type);
 
-	if (is_ike_port(sa, len)) {
+	if (port != 0) {
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
 		    type == SOCK_DGRAM)
-			share_port(fd, sa->sa_family);
+			share_port(fd, sa->sa_family, port);
 		errno = error;
 	}
 	return LIBC(bind)(fd, sa, len);

@@ -4,7 +4,8 @@
 # Included by tests/tests.mk, which runs what UNIT_SYS_TESTS names.
 
 SYS_TESTS_Linux = tests/unit/confine_test tests/unit/iface_test \
-	  tests/unit/sock_gso_test tests/unit/sock_test tests/unit/tun_test
+	  tests/unit/shim_udp_test tests/unit/sock_gso_test \
+	  tests/unit/sock_test tests/unit/tun_test
 SYS_TESTS_OpenBSD =
 UNIT_SYS_TESTS = ${SYS_TESTS_${OS}}
 
@@ -24,6 +25,13 @@ tests/unit/iface_test: tests/unit/iface_test.c ${SYS_TEST_OBJS} \
 tests/unit/sock_test: tests/unit/sock_test.c ${SYS_TEST_OBJS} ${SYS_TEST_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/sock_test.c \
 	    ${SYS_TEST_OBJS} ${OS_SECD_LIBS}
+
+# Runs itself with the library, before which a sanitizer would have to come.
+tests/unit/shim_udp_test: tests/unit/shim_udp_test.c ${SHIM_PROGS} \
+	  tests/lib/tap.h tests/unit/netns.h
+	${CC} -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} -I. \
+	    ${OS_CPPFLAGS} -pie ${LDFLAGS} -o $@ \
+	    tests/unit/shim_udp_test.c -lpthread
 
 tests/unit/sock_gso_test: tests/unit/sock_gso_test.c ${SYS_TEST_OBJS} \
 	  ${SYS_TEST_HDRS}

@@ -117,6 +117,8 @@ call shim/run.c 'p = malloc(1)'
 call shim/shim.c 'p = malloc(1)' 'malloc()'
 call shim/shim.c 'pthread_mutex_lock(&m)' 'pthread_mutex_lock()'
 call shim/shim.c 'strcpy(a, b)' 'strcpy()'
+call shim/udp.c 'p = malloc(1)' 'malloc()'
+call shim/udp.c 'pthread_mutex_lock(&m)' 'pthread_mutex_lock()'
 
 # --- conditionals, first lines, words for later ---
 
