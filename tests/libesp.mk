@@ -14,11 +14,16 @@ UNIT_ESP_TESTS = tests/unit/aead_test tests/unit/alloc_test \
 	  tests/unit/each_test tests/unit/inner_test tests/unit/merge_test \
 	  tests/unit/open_test tests/unit/replay_test tests/unit/sa_test \
 	  tests/unit/seal_test tests/unit/split_test tests/unit/status_test \
-	  tests/unit/suite_test ${UNIT_ESP_TESTS_${OS}}
+	  tests/unit/suite_test ${UNIT_ESP_TESTS_${OS}} ${MB_TESTS_${MB}}
 UNIT_ESP_TESTS_Linux = tests/unit/gso_test
 UNIT_ESP_TESTS_OpenBSD =
-UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/esp_help.h \
-	  tests/unit/fake_suite.h tests/vectors/esp_vectors.h ${ESP_HDRS}
+MB_TESTS_mb = tests/unit/mb_test
+UNIT_ESP_HDRS = tests/lib/tap.h tests/unit/aead_kat.h tests/unit/esp_help.h \
+	  tests/unit/fake_suite.h tests/unit/mb_help.h secd/sys/sys.h \
+	  tests/vectors/esp_vectors.h ${ESP_HDRS}
+
+# What loads the other library that suites are tested with.
+MB_LOAD	= secd/sys/mb_${OS}.o
 
 # libesp.a behind the source: each test takes the files it needs, no more
 ESP_TEST_BUILD = ${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@
@@ -27,9 +32,10 @@ tests/unit/aead_test: tests/unit/aead_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/aead_test.c libesp/libesp.a -ljansson \
 	    -lcrypto ${OS_LIBS}
 
-tests/unit/alloc_test: tests/unit/alloc_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
-	${ESP_TEST_BUILD} tests/unit/alloc_test.c libesp/libesp.a \
-	    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -lcrypto
+tests/unit/alloc_test: tests/unit/alloc_test.c libesp/libesp.a ${MB_LOAD} \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/alloc_test.c ${MB_LOAD} \
+	    libesp/libesp.a -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -lcrypto
 
 tests/unit/buf_test: tests/unit/buf_test.c libesp/buf.o ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/buf_test.c libesp/buf.o
@@ -54,14 +60,21 @@ tests/unit/merge_test: tests/unit/merge_test.c ${OFFLOAD_TEST_DEPS}
 tests/unit/split_test: tests/unit/split_test.c ${OFFLOAD_TEST_DEPS}
 	${ESP_TEST_BUILD} tests/unit/split_test.c ${OFFLOAD_OBJS}
 
-tests/unit/each_test: tests/unit/each_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
-	${ESP_TEST_BUILD} tests/unit/each_test.c libesp/libesp.a -lcrypto
+tests/unit/each_test: tests/unit/each_test.c libesp/libesp.a ${MB_LOAD} \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/each_test.c ${MB_LOAD} libesp/libesp.a -lcrypto
 
 tests/unit/inner_test: tests/unit/inner_test.c libesp/inner.o ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/inner_test.c libesp/inner.o
 
-tests/unit/open_test: tests/unit/open_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
-	${ESP_TEST_BUILD} tests/unit/open_test.c libesp/libesp.a -lcrypto
+tests/unit/mb_test: tests/unit/mb_test.c libesp/libesp.a ${MB_LOAD} \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/mb_test.c ${MB_LOAD} libesp/libesp.a \
+	    -ljansson -lcrypto ${OS_LIBS}
+
+tests/unit/open_test: tests/unit/open_test.c libesp/libesp.a ${MB_LOAD} \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/open_test.c ${MB_LOAD} libesp/libesp.a -lcrypto
 
 tests/unit/replay_test: tests/unit/replay_test.c libesp/replay.o \
 	  libesp/libesp.a ${UNIT_ESP_HDRS}
@@ -71,8 +84,9 @@ tests/unit/replay_test: tests/unit/replay_test.c libesp/replay.o \
 tests/unit/sa_test: tests/unit/sa_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/sa_test.c libesp/libesp.a -lcrypto
 
-tests/unit/seal_test: tests/unit/seal_test.c libesp/libesp.a ${UNIT_ESP_HDRS}
-	${ESP_TEST_BUILD} tests/unit/seal_test.c libesp/libesp.a -lcrypto
+tests/unit/seal_test: tests/unit/seal_test.c libesp/libesp.a ${MB_LOAD} \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/unit/seal_test.c ${MB_LOAD} libesp/libesp.a -lcrypto
 
 tests/unit/status_test: tests/unit/status_test.c libesp/status.o \
 	  ${UNIT_ESP_HDRS}

@@ -227,6 +227,18 @@ def drops(a, d):
     contains(d.ctl("show").out, "link-down", "show: link-down")
 
 
+def crypto(d):
+    r = d.ctl("show", "crypto")
+    same((r.rc, r.err), (0, ""), "show crypto")
+    doc = d.json("crypto")
+    same(len(doc["suites"]), 16, "show -j crypto: every suite")
+    ok({s["backend"] for s in doc["suites"]} <= {"libcrypto", "ipsec-mb"},
+        "show -j crypto: each by a library that is known")
+    contains(r.out, "crypto backend %s, %s" % (doc["choice"], doc["why"]),
+        "show crypto: the choice, and why")
+    contains(open(d.log).read(), "(%s)" % doc["why"], "secd logged it")
+
+
 def process(d):
     r = d.ctl("show", "process")
     doc = d.json("process")
@@ -347,6 +359,7 @@ def main():
     many(a, d)
     crowd(d)
     drops(a, d)
+    crypto(d)
     process(d)
     genkey(d)
     monitor(d)

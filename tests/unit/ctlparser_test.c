@@ -82,7 +82,8 @@ static const struct {
 	{ "show sa", ACT_SHOW_SA, "" },
 	{ "sh s sec0", ACT_SHOW_SA, "sec0" },
 	{ "show clients", ACT_SHOW_CLIENTS, "" },
-	{ "sh c", ACT_SHOW_CLIENTS, "" },
+	{ "show crypto", ACT_SHOW_CRYPTO, "" },
+	{ "sh cl", ACT_SHOW_CLIENTS, "" },
 	{ "show drops", ACT_SHOW_DROPS, "" },
 	{ "sh d", ACT_SHOW_DROPS, "" },
 	{ "show process", ACT_SHOW_PROCESS, "" },
@@ -267,9 +268,9 @@ static const struct {
 	{ "remove sa", "remove sa: missing: spi, dst" },
 	{ "remove sa spi 300 spi 300", "remove sa: spi is given twice" },
 	{ "show frob", "show: 'frob' is unknown here; possible: interfaces, "
-	    "sa, clients, drops, process" },
+	    "sa, clients, crypto, drops, process" },
 	{ "show -j", "show: '-j' is unknown here (options go before the "
-	    "command); possible: interfaces, sa, clients, drops, "
+	    "command); possible: interfaces, sa, clients, crypto, drops, "
 	    "process" },
 	{ "show sa lo", "show sa: 'lo' is not an interface of secd's (sec and "
 	    "a number, such as sec0)" },

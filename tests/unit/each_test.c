@@ -2,11 +2,13 @@
 /*
  * Every suite, with and without ESN, each way, against the tests' own sealer
  * on libcrypto's one-shot calls: the octets, every cut, every bit flipped, and
- * every status there is but ESP_CRYPTO (cbc_test.c, open_test.c, seal_test.c).
+ * every status there is but ESP_CRYPTO (cbc_test.c, open_test.c, seal_test.c)
+ * and ESP_BAD_OFFLOAD, which is not theirs.
  */
 #include "libesp/internal.h"
 #include "tests/lib/tap.h"
 #include "tests/unit/esp_help.h"
+#include "tests/unit/mb_help.h"
 
 #define ROOM	70000U
 
@@ -418,8 +420,23 @@ test_statuses(void)
 	provoke_before_icv();
 	provoke_after_icv();
 	for (i = 0; i < ESP_STATUS_MAX; i++)
-		missing += seen[i] == 0 && i != ESP_CRYPTO;
+		missing += seen[i] == 0 && i != ESP_CRYPTO &&
+		    i != ESP_BAD_OFFLOAD;
 	is(missing, 0, "%s: every status was seen", name);
+}
+
+static void
+test_suite(void)
+{
+	snprintf(name, sizeof(name), "%s%s%s%s", alg->enc,
+	    alg->auth == NULL ? "" : " ", alg->auth == NULL ? "" : alg->auth,
+	    esn ? ", ESN" : "");
+	test_octets();
+	test_high_half();
+	test_truncated();
+	test_bit_flips();
+	test_keys();
+	test_statuses();
 }
 
 int
@@ -427,18 +444,14 @@ main(void)
 {
 	size_t i;
 
-	for (i = 0; i < 2 * H_NALGS; i++) {
-		alg = &h_algs[i / 2];
-		esn = i % 2;
-		snprintf(name, sizeof(name), "%s%s%s%s", alg->enc,
-		    alg->auth == NULL ? "" : " ",
-		    alg->auth == NULL ? "" : alg->auth, esn ? ", ESN" : "");
-		test_octets();
-		test_high_half();
-		test_truncated();
-		test_bit_flips();
-		test_keys();
-		test_statuses();
-	}
+	do {
+		for (i = 0; i < 2 * H_NALGS; i++) {
+			alg = &h_algs[i / 2];
+			esn = i % 2;
+			if (h_backend == NULL || esp_backend_does(h_backend,
+			    esp_suite_find(alg->enc, alg->auth)))
+				test_suite();
+		}
+	} while (h_once_more());
 	return tap_done();
 }

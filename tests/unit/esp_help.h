@@ -105,6 +105,9 @@ h_random(void)
 	return x;
 }
 
+/* What computes their suites; NULL: libcrypto. */
+static const struct esp_backend *h_backend;
+
 static inline struct esp_params
 h_params(enum esp_dir dir, int esn, uint32_t replay, uint64_t seq)
 {
@@ -112,6 +115,7 @@ h_params(enum esp_dir dir, int esn, uint32_t replay, uint64_t seq)
 
 	memset(&p, 0, sizeof(p));
 	p.suite = esp_suite_find("aes-256-gcm", NULL);
+	p.backend = h_backend;
 	p.dir = dir;
 	p.esn = esn;
 	p.spi = H_SPI;

@@ -7,6 +7,7 @@
 #include "tests/lib/tap.h"
 #include "tests/unit/esp_help.h"
 #include "tests/unit/fake_suite.h"
+#include "tests/unit/mb_help.h"
 
 #define ROOM	70000U
 #define P32	((uint64_t)1 << 32)
@@ -651,8 +652,8 @@ test_crypto(void)
 	h_sa_free(sa);
 }
 
-int
-main(void)
+static void
+test_all(void)
 {
 	static const uint32_t sizes[] = { 0, 1, 33, 64, 255 };
 	size_t i;
@@ -676,5 +677,13 @@ main(void)
 	test_end(0);
 	test_end(1);
 	test_crypto();
+}
+
+int
+main(void)
+{
+	do
+		test_all();
+	while (h_once_more());
 	return tap_done();
 }

@@ -7,6 +7,7 @@
 #include "tests/lib/tap.h"
 #include "tests/unit/esp_help.h"
 #include "tests/unit/fake_suite.h"
+#include "tests/unit/mb_help.h"
 
 #define HEAD	16U
 #define ROOM	70000U
@@ -381,8 +382,8 @@ test_dummy(void)
 	h_sa_free(sa);
 }
 
-int
-main(void)
+static void
+test_all(void)
 {
 	test_octets();
 	test_tfc();
@@ -397,5 +398,13 @@ main(void)
 	test_over_32_bits();
 	test_crypto();
 	test_dummy();
+}
+
+int
+main(void)
+{
+	do
+		test_all();
+	while (h_once_more());
 	return tap_done();
 }

@@ -1413,6 +1413,38 @@ test_show_clients(void)
 	    "dialect ?, registered for ESP\n") != NULL, "an unknown dialect");
 }
 
+static void
+test_show_crypto(void)
+{
+	struct msg_crypto m;
+	const struct step step = { MSG_SHOW_CRYPTO, NOBODY_ELSE, MSG_CRYPTO,
+	    BODY(m), AS_IT_IS };
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.choice, "auto", sizeof(m.choice));
+	strlcpy(m.why, "ipsec-mb 1.3.0: in\tuse", sizeof(m.why));
+	m.count = 2;
+	strlcpy(m.suites[0].enc, "aes-256-gcm", SUITE_NAMELEN);
+	strlcpy(m.suites[0].backend, "ipsec-mb", IPC_CHOICELEN);
+	strlcpy(m.suites[1].enc, "aes-128", SUITE_NAMELEN);
+	strlcpy(m.suites[1].auth, "hmac-sha2-256", SUITE_NAMELEN);
+	memset(m.suites[1].backend, 'x', IPC_CHOICELEN);
+	expect(talk("show crypto", &step, 1), 0,
+	    "crypto backend auto, ipsec-mb 1.3.0: in?use\n"
+	    "ENC                AUTH           BACKEND\n"
+	    "aes-256-gcm        -              ipsec-mb\n"
+	    "aes-128            hmac-sha2-256  xxxxxxxxxxxxxxxx\n", "",
+	    "show crypto");
+	ok(talk("-j show crypto", &step, 1) && rc == 0, "-j show crypto");
+	json_has("d == {'choice': 'auto', 'why': 'ipsec-mb 1.3.0: in?use', "
+	    "'suites': [{'enc': 'aes-256-gcm', 'auth': None, 'backend': "
+	    "'ipsec-mb'}, {'enc': 'aes-128', 'auth': 'hmac-sha2-256', "
+	    "'backend': 16 * 'x'}]}");
+	m.count = IPC_SUITES + 1;
+	ok(talk("show crypto", &step, 1) && rc == 3 &&
+	    strstr(errtext, "too many suites") != NULL, "too many suites");
+}
+
 /* Answers that would lead a trusting reader astray. */
 static void
 test_senseless(void)
@@ -1754,6 +1786,7 @@ main(void)
 	test_show_ike_sa();
 	test_show_clients();
 	test_senseless();
+	test_show_crypto();
 	test_show_drops();
 	test_show_process();
 	test_monitor();
