@@ -5,7 +5,8 @@
 
 UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
 	  tests/unit/hex_test tests/unit/ipc_test tests/unit/key_test \
-	  tests/unit/request_test tests/unit/worker_test \
+	  tests/unit/request_test tests/unit/selftest_test \
+	  tests/unit/worker_test \
 	  ${UNIT_PFKEY_TESTS}
 UNIT_PFKEY_TESTS = tests/unit/pfkey_conv_test \
 	  tests/unit/pfkey_header_linux_test \
@@ -32,6 +33,13 @@ tests/unit/request_test: tests/unit/request_test.c ${FORM_OBJS} \
 	  ${CORE_TEST_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/request_test.c \
 	    ${FORM_OBJS} ${OS_LIBS}
+
+SELFTEST_OBJS = secd/engine/selftest.o secd/log.o secd/sys/mb_${OS}.o \
+	  libesp/libesp.a
+tests/unit/selftest_test: tests/unit/selftest_test.c ${SELFTEST_OBJS} \
+	  ${CORE_TEST_HDRS} ${UNIT_ESP_HDRS} ${ENGINE_HDRS} ${DATA_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/selftest_test.c \
+	    ${SELFTEST_OBJS} -lcrypto ${OS_LIBS}
 
 tests/unit/ipc_test: tests/unit/ipc_test.c secd/ipc.o ${FORM_OBJS} \
 	  ${CORE_TEST_HDRS}

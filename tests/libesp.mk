@@ -96,6 +96,18 @@ tests/unit/suite_test: tests/unit/suite_test.c libesp/libesp.a \
 	  ${UNIT_ESP_HDRS}
 	${ESP_TEST_BUILD} tests/unit/suite_test.c libesp/libesp.a -lcrypto
 
+# ns for each packet; not one of the tests
+tests/bench/crypto: tests/bench/crypto.c libesp/libesp.a ${MB_LOAD} \
+	  ${UNIT_ESP_HDRS}
+	${ESP_TEST_BUILD} tests/bench/crypto.c ${MB_LOAD} libesp/libesp.a \
+	    -lcrypto
+
+clean-tests: clean-bench-crypto
+clean-bench-crypto:
+	rm -f tests/bench/crypto
+
+.PHONY: clean-bench-crypto
+
 # Everything but libcrypto is compiled with the sanitizers.
 tests/fuzz/fuzz_open: tests/fuzz/fuzz_open.c ${ESP_OBJS:.o=.c} ${ESP_HDRS}
 	${FUZZ_CC} -std=gnu11 -O1 -g ${WARN} ${FUZZ_FLAGS} -I. ${OS_CPPFLAGS} \

@@ -266,10 +266,11 @@ vector_open(const struct esp_vector *v)
 	is(len, 16 + n + 16, "ESP case %d: length", v->id);
 	status = kat_ops(p.suite)->open(state, v->seq, pkt, out, n);
 	ok(status == ESP_OK && memcmp(out, pt, n) == 0,
-	    "ESP case %d (%s%s) opens", v->id, v->suite, v->esn ? ", ESN" : "");
+	    "ESP case %d (%s%s) opens", v->id, v->suite,
+	    v->esn ? ", ESN" : "");
 	if (v->esn) {
-		status = kat_ops(p.suite)->open(state, v->seq ^ (uint64_t)1 << 63,
-		    pkt, out, n);
+		status = kat_ops(p.suite)->open(state,
+		    v->seq ^ (uint64_t)1 << 63, pkt, out, n);
 		is(status, ESP_BAD_ICV, "but not with another high half");
 	}
 	state_free(state);
