@@ -10,6 +10,7 @@ include tests/ctl.mk
 include tests/sys.mk
 include tests/ledger.mk
 include tests/core.mk
+include tests/bench.mk
 
 UNIT_TESTS = ${UNIT_ESP_TESTS} ${UNIT_CONF_TESTS} ${UNIT_CTL_TESTS} \
 	  ${UNIT_SYS_TESTS} ${UNIT_LEDGER_TESTS} ${UNIT_CORE_TESTS}
@@ -26,8 +27,8 @@ check: tests
 demo: all
 	sh tests/demo/demo.sh
 
-bench: all
-	sh tests/bench/bench.sh
+bench: all ${BENCH_TOOLS}
+	tests/bench/bench.py ${BENCH_ARGS}
 
 deps:
 	sh etc/deps.sh all
@@ -36,7 +37,8 @@ lint: lint-openbsd
 	CC="${CC}" CPPFLAGS="${OS_CPPFLAGS}" sh tests/lint/lint.sh
 
 clean-tests:
-	rm -f ${UNIT_TESTS} ${FUZZERS} ${HELPERS}
+	rm -f ${UNIT_TESTS} ${FUZZERS} ${HELPERS} ${BENCH_TOOLS} \
+	    tests/bench/null.o
 	rm -rf build
 
 .PHONY: tests check demo bench deps lint clean-tests

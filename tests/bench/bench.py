@@ -26,27 +26,42 @@ import machine
 import peers
 import report
 import rows
+import rtt
 import samples
 import tcp
+import udp
 
 ROWS = [rows.Plain, rows.PlainNoOffload, *peers.PEERS, *rows.OURS,
     *rows.NULLS]
 
 
 class Measure:
-    """fn(row) gives a dict; all says whether rows without cipher take part."""
+    """fn(row) gives a dict; who says whether a row takes part."""
 
-    def __init__(self, fn, rounds, everyone=True):
-        self.fn, self.rounds, self.everyone = fn, rounds, everyone
+    def __init__(self, fn, rounds, who=lambda row: True):
+        self.fn, self.rounds, self.who = fn, rounds, who
 
 
 def measures(args):
     """By name, in the order in which they are taken."""
+    def real(row):
+        return not (row.tunnel and row.readable)
+
+    def one_plain(row):
+        # a datagram is one packet either way
+        return real(row) and row.name != rows.PlainNoOffload.name
+    few = min(args.rounds, 3)
     return {
         "tcp": Measure(lambda r: tcp.measure(r, 1, args.seconds),
             args.rounds),
         "tcp4": Measure(lambda r: tcp.measure(r, 4, args.seconds),
             args.rounds),
+        "idle-rtt": Measure(rtt.idle, few, real),
+        "loaded-rtt": Measure(rtt.loaded, few, real),
+        "udp64": Measure(lambda r: udp.measure(r, 64), args.rounds,
+            one_plain),
+        "udp1372": Measure(lambda r: udp.measure(r, 1372), args.rounds,
+            one_plain),
     }
 
 
@@ -55,7 +70,8 @@ def arguments():
     names = [k.name for k in ROWS]
     p.add_argument("--rows", default=",".join(names), help="some of " +
         ",".join(names))
-    p.add_argument("--measures", help="some of tcp,tcp4")
+    p.add_argument("--measures", help="some of tcp,tcp4,idle-rtt,"
+        "loaded-rtt,udp64,udp1372")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=5, help="of a TCP run")
     p.add_argument("--resume", action="store_true",
@@ -116,8 +132,8 @@ def take(args, store, up, failed):
     for name in args.measures:
         measure = measures(args)[name]
         for number in range(measure.rounds):
-            order = [r for r in up.values() if r.name not in failed and
-                (measure.everyone or not r.readable or not r.tunnel)]
+            order = [r for r in up.values() if measure.who(r) and
+                r.name not in failed]
             at = number % len(order) if order else 0
             for row in order[at:] + order[:at]:
                 if not store.has(name, row.name, number):

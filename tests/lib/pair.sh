@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=sh
 #
-# Two hosts in network namespaces and a secd on each, for demo and bench:
+# Two hosts in network namespaces and a secd on each, for the demo:
 # sourced, at the top of the tree, as root.  The addresses are those of
 # etc/secd.conf.sample.
 #
