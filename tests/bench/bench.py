@@ -24,6 +24,7 @@ sys.path.insert(1, os.path.join(os.path.dirname(HERE), "net"))
 import lib			# noqa: E402, it is in the other directory
 import machine
 import peers
+import plot
 import report
 import rows
 import rtt
@@ -179,6 +180,8 @@ def main():
     about["versions"] = {r.name: r.version() for r in up.values()}
     titles = {k.name: k.title for k in ROWS}
     report.write(args.out, store, about, titles, failed)
+    plot.write(os.path.join(args.out, "bench.svg"), {r: report.figures(store,
+        r) for r in store.rows()}, titles)
     for row in up.values():
         row.down()
     if failed:
