@@ -64,11 +64,12 @@ crypto_start(void)
 {
 	in_use = loaded && try();
 	if (choice == CRYPTO_IPSEC_MB && !in_use)
-		fatalx("crypto backend ipsec-mb: %s: %s; install libipsec-mb1 "
-		    "(Debian), or write 'crypto backend auto' in secd.conf",
-		    name, why);
-	log_info("crypto backend %s: %s in use (%s: %s)", choices[choice],
-	    in_use ? "ipsec-mb, else libcrypto," : "libcrypto", name, why);
+		fatalx("%s: %s, but secd.conf requires it: %s, or write "
+		    "'crypto backend auto'", name, why, esp_mb_built() ?
+		    "install libipsec-mb1 (Debian)" :
+		    "build secd where libipsec-mb-dev (Debian) is installed");
+	log_info("crypto backend %s, %s: %s%s", choices[choice], name, why,
+	    in_use ? "" : "; libcrypto does all");
 }
 
 const struct esp_backend *

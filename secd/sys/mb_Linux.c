@@ -72,6 +72,18 @@ start(struct sys_mb *mb, const struct library *lib, char *why, size_t size)
 	return -1;
 }
 
+/* Why it was not loaded, for people: most often it is simply not there. */
+static void
+say_why(char *why, size_t size)
+{
+	const char *error = dlerror();
+
+	if (error == NULL || strstr(error, "No such file") != NULL)
+		snprintf(why, size, "not installed (libipsec-mb1)");
+	else
+		snprintf(why, size, "%s", error);
+}
+
 int
 sys_mb_load(struct sys_mb *mb, char *why, size_t size)
 {
@@ -79,14 +91,13 @@ sys_mb_load(struct sys_mb *mb, char *why, size_t size)
 	void *handle;
 
 	if ((handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL)) == NULL) {
-		snprintf(why, size, "not installed (libipsec-mb1): %s",
-		    dlerror());
+		say_why(why, size);
 		return -1;
 	}
-	if (find_all(handle, &lib) == 0 && start(mb, &lib, why, size) == 0)
-		return 0;
-	if (dlerror() != NULL)
+	if (find_all(handle, &lib) == -1)
 		snprintf(why, size, "%s lacks a function", LIBRARY);
+	else if (start(mb, &lib, why, size) == 0)
+		return 0;
 	dlclose(handle);
 	return -1;
 }

@@ -236,7 +236,8 @@ def crypto(d):
         "show -j crypto: each by a library that is known")
     contains(r.out, "crypto backend %s, %s" % (doc["choice"], doc["why"]),
         "show crypto: the choice, and why")
-    contains(open(d.log).read(), "(%s)" % doc["why"], "secd logged it")
+    contains(open(d.log).read(), "crypto backend %s, %s" % (doc["choice"],
+        doc["why"]), "secd logged it at its start")
 
 
 def process(d):
