@@ -27,7 +27,7 @@
 
 #include "libesp/aead.h"
 
-/* The library asks for no more than 16; whole cache lines are touched least. */
+/* As the library declares its keys for itself; a cache line. */
 #define MB_ALIGN	64U
 #define CHACHA_KEYLEN	32U
 #define MAJOR(version)	((version) >> 16)
