@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# The tests of libesp: unit tests, and the fuzzer of esp_open().  Included by
+# The tests of libesp: unit tests, and the fuzzers.  Included by
 # tests.mk; works with GNU make and BSD make.
 #
 # Known answers: NIST_GCM_DIR (default: Debian's python3-cryptography-vectors)
@@ -112,3 +112,8 @@ clean-bench-crypto:
 tests/fuzz/fuzz_open: tests/fuzz/fuzz_open.c ${ESP_OBJS:.o=.c} ${ESP_HDRS}
 	${FUZZ_CC} -std=gnu11 -O1 -g ${WARN} ${FUZZ_FLAGS} -I. ${OS_CPPFLAGS} \
 	    -o $@ tests/fuzz/fuzz_open.c ${ESP_OBJS:.o=.c} -lcrypto
+
+tests/fuzz/fuzz_offload: tests/fuzz/fuzz_offload.c tests/unit/offload_help.h \
+	  ${OFFLOAD_OBJS:.o=.c} ${ESP_HDRS}
+	${FUZZ_CC} -std=gnu11 -O1 -g ${WARN} ${FUZZ_FLAGS} -I. ${OS_CPPFLAGS} \
+	    -o $@ tests/fuzz/fuzz_offload.c ${OFFLOAD_OBJS:.o=.c}

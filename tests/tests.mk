@@ -15,7 +15,7 @@ include tests/bench.mk
 UNIT_TESTS = ${UNIT_ESP_TESTS} ${UNIT_CONF_TESTS} ${UNIT_CTL_TESTS} \
 	  ${UNIT_SYS_TESTS} ${UNIT_LEDGER_TESTS} ${UNIT_CORE_TESTS}
 FUZZERS	= tests/fuzz/fuzz_conf tests/fuzz/fuzz_control tests/fuzz/fuzz_engine \
-	  tests/fuzz/fuzz_open tests/fuzz/fuzz_pfkey
+	  tests/fuzz/fuzz_offload tests/fuzz/fuzz_open tests/fuzz/fuzz_pfkey
 HELPERS	= ${LEDGER_HOOK} ${HOSTILES} ${PFKEY_CLIENTS}
 
 # All that `make check' runs, built.
