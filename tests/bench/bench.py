@@ -21,7 +21,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(os.path.dirname(HERE), "net"))
 
-import lib			# noqa: E402, it is in the other directory
+import growth
+import idle
+import lib
 import machine
 import peers
 import plot
@@ -29,41 +31,74 @@ import report
 import rows
 import rtt
 import samples
+import syscalls
 import tcp
 import udp
 
 ROWS = [rows.Plain, rows.PlainNoOffload, *peers.PEERS, *rows.OURS,
     *rows.NULLS]
+GROWTH = growth.TUNNELS + growth.SPREAD
 
 
 class Measure:
     """fn(row) gives a dict; who says whether a row takes part."""
 
-    def __init__(self, fn, rounds, who=lambda row: True):
+    def __init__(self, fn, rounds, who):
         self.fn, self.rounds, self.who = fn, rounds, who
+
+
+def compared(row):
+    return type(row) in ROWS
+
+
+def real(row):
+    """It does what it is there for."""
+    return compared(row) and not (row.tunnel and row.readable)
+
+
+def one_plain(row):
+    # a datagram is one packet, with offloads and without
+    return real(row) and row.name != rows.PlainNoOffload.name
+
+
+def ours(row):
+    return type(row) in rows.OURS
+
+
+def grown(row):
+    return type(row) in growth.TUNNELS
 
 
 def measures(args):
     """By name, in the order in which they are taken."""
-    def real(row):
-        return not (row.tunnel and row.readable)
-
-    def one_plain(row):
-        # a datagram is one packet either way
-        return real(row) and row.name != rows.PlainNoOffload.name
     few = min(args.rounds, 3)
+
+    def tcp1(row):
+        return tcp.measure(row, 1, args.seconds)
     return {
-        "tcp": Measure(lambda r: tcp.measure(r, 1, args.seconds),
-            args.rounds),
+        "tcp": Measure(tcp1, args.rounds, compared),
         "tcp4": Measure(lambda r: tcp.measure(r, 4, args.seconds),
-            args.rounds),
+            args.rounds, compared),
         "idle-rtt": Measure(rtt.idle, few, real),
         "loaded-rtt": Measure(rtt.loaded, few, real),
         "udp64": Measure(lambda r: udp.measure(r, 64), args.rounds,
             one_plain),
         "udp1372": Measure(lambda r: udp.measure(r, 1372), args.rounds,
             one_plain),
+        "syscalls": Measure(syscalls.measure, 1, ours),
+        "growth-facts": Measure(growth.facts, 1, lambda r: grown(r) and
+            r.others),
+        "growth-tcp": Measure(tcp1, few, grown),
+        "growth-rx": Measure(growth.receive, few, lambda r: type(r) in
+            growth.SPREAD),
+        "growth-rates": Measure(growth.rates, 1, lambda r: r.name ==
+            growth.TUNNELS[0].name),
     }
+
+
+IDLE = "idle"			# all rows at once, after the others
+NAMES = ["tcp", "tcp4", "idle-rtt", "loaded-rtt", "udp64", "udp1372",
+    "syscalls", "growth", IDLE]
 
 
 def arguments():
@@ -71,8 +106,11 @@ def arguments():
     names = [k.name for k in ROWS]
     p.add_argument("--rows", default=",".join(names), help="some of " +
         ",".join(names))
-    p.add_argument("--measures", help="some of tcp,tcp4,idle-rtt,"
-        "loaded-rtt,udp64,udp1372")
+    p.add_argument("--measures", default=",".join(NAMES),
+        help="some of " + ",".join(NAMES))
+    for name in ("syscalls", "growth", IDLE):
+        p.add_argument("--" + name, action="append_const", const=name,
+            dest="only", help="--measures " + name)
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=5, help="of a TCP run")
     p.add_argument("--resume", action="store_true",
@@ -90,12 +128,17 @@ def arguments():
     for name in args.rows:
         if name not in names:
             p.error("no row " + name)
-    known = list(measures(args))
-    args.measures = args.measures.split(",") if args.measures else known
+    args.measures = args.only or args.measures.split(",")
     for name in args.measures:
-        if name not in known:
+        if name not in NAMES:
             p.error("no measure " + name)
     return args
+
+
+def wanted(args, name):
+    """growth stands for all that begin so."""
+    return name in args.measures or name.startswith("growth") and \
+        "growth" in args.measures
 
 
 def say(text):
@@ -112,12 +155,21 @@ def log_to(path):
     lib.diag = diag
 
 
+def chosen(args):
+    """The kinds of rows that what is wanted needs."""
+    found = [k for k in ROWS if k.name in args.rows]
+    only = set(args.measures)
+    if only <= {"syscalls", "growth", IDLE}:
+        found = [k for k in found if k in rows.OURS]
+    if only == {"growth"}:
+        found = []
+    return found + (GROWTH if "growth" in only else [])
+
+
 def bring_up(args):
     """({name: Row that is up}, {name: why it is not})"""
     up, failed = {}, {}
-    for kind in ROWS:
-        if kind.name not in args.rows:
-            continue
+    for kind in chosen(args):
         row = kind()
         try:
             row.up()
@@ -130,8 +182,9 @@ def bring_up(args):
 
 
 def take(args, store, up, failed):
-    for name in args.measures:
-        measure = measures(args)[name]
+    for name, measure in measures(args).items():
+        if not wanted(args, name):
+            continue
         for number in range(measure.rounds):
             order = [r for r in up.values() if measure.who(r) and
                 r.name not in failed]
@@ -139,6 +192,19 @@ def take(args, store, up, failed):
             for row in order[at:] + order[:at]:
                 if not store.has(name, row.name, number):
                     one(args, store, name, measure, number, row, failed)
+    if wanted(args, IDLE):
+        take_idle(store, [r for r in up.values() if ours(r) and
+            not store.has(IDLE, r.name, 0)], failed)
+
+
+def take_idle(store, some, failed):
+    if not some:
+        return
+    say("idle        %s: a minute" % ", ".join(r.name for r in some))
+    for name, seconds in idle.measure(some).items():
+        store.add(IDLE, name, 0, {"cpu": seconds}, 0, False)
+        if seconds > 0:
+            failed[name] = "%.2f CPU seconds in an idle minute" % seconds
 
 
 def one(args, store, name, measure, number, row, failed):
@@ -165,10 +231,11 @@ def main():
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, lib._signalled)
     atexit.register(lib._clean)
-    rows.Secd.older = args.older_secd
+    rows.Secd.older = growth.Spread.older = args.older_secd
     if args.secd:
-        for kind in rows.OURS:
+        for kind in rows.OURS + growth.TUNNELS:
             kind.program = args.secd
+        rows.Secd.program = args.secd
     started = time.time()
     store = samples.Samples(os.path.join(args.out, "samples.json"),
         args.resume)
@@ -178,10 +245,10 @@ def main():
     about["date"] = time.strftime("%Y-%m-%d %H:%M", time.gmtime(started))
     about["seconds"] = round(time.time() - started)
     about["versions"] = {r.name: r.version() for r in up.values()}
-    titles = {k.name: k.title for k in ROWS}
+    titles = {k.name: k.title for k in ROWS + GROWTH}
     report.write(args.out, store, about, titles, failed)
-    plot.write(os.path.join(args.out, "bench.svg"), {r: report.figures(store,
-        r) for r in store.rows()}, titles)
+    plot.write(os.path.join(args.out, "bench.svg"), report.compared(store),
+        titles)
     for row in up.values():
         row.down()
     if failed:

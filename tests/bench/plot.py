@@ -49,7 +49,7 @@ def write(path, figures, titles):
     script = _data("tcp", points("tcp1")) + _data("cpu", points("cpu"))
     script += SCRIPT % (height, path, 0.5 - len(rows), _chart("tcp",
         "TCP, one stream, Gbit/s", 24) + _chart("cpu",
-        "CPU seconds per GB, both daemons", 24))
+        "CPU seconds per GB, both ends", 24))
     source = os.path.splitext(path)[0] + ".gp"
     with open(source, "w") as f:
         f.write(script)

@@ -7,9 +7,11 @@ import json
 import os
 
 import bars
+import sections
 import stats
 
 CPU = ("left", "right", "machine")
+COMPARED = ("tcp", "tcp4", "idle-rtt", "loaded-rtt", "udp64", "udp1372")
 
 
 def brief(data):
@@ -36,6 +38,13 @@ def figures(store, row):
             got["%s_%s" % (way, key)] = store.median(way + "-rtt", row, key)
     got["disturbed"], got["others"] = store.disturbed(row)
     return got
+
+
+def compared(store):
+    """{row: its figures} of the rows that the table is about."""
+    return {row: figures(store, row) for row in store.rows()
+        if any(s["measure"] in COMPARED for s in store.list
+        if s["row"] == row)}
 
 
 # --- the table ---
@@ -122,9 +131,9 @@ def about_lines(about):
     return lines
 
 
-def write(out, store, about, titles, failed, more=""):
+def write(out, store, about, titles, failed):
     """The report to standard output, result.txt and result.json."""
-    found = {row: figures(store, row) for row in store.rows()}
+    found = compared(store)
     judged = bars.judge(found)
     text = "\n".join(about_lines(about)) + "\n\n"
     if found:
@@ -133,8 +142,9 @@ def write(out, store, about, titles, failed, more=""):
         text += "others: cores that other programs took in the worst run " \
             "kept; *n: in n runs more than 0.1\n\n"
         text += layout(ratios(found, titles)) + "\n\n"
-        text += layout(verdicts(judged, titles)) + "\n"
-    text += more
+        text += layout(verdicts(judged, titles)) + "\n\n"
+    for head, lines in sections.all_of(store, titles):
+        text += head + "\n" + layout(lines) + "\n\n"
     for name, why in failed.items():
         text += "FAILED %s: %s\n" % (name, why)
     print(text, end="", flush=True)

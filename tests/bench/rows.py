@@ -200,12 +200,20 @@ class Secd(Row):
         super().prove()
         for d in self.secd:
             for sa in d.json("sa")["sas"]:
-                if not sa["packets"]:
-                    raise lib.Failure("%s: an SA has seen no packet" %
-                        self.name)
-                if bool(sa["encap"]) != (self.wire == UDP):
-                    raise lib.Failure("%s: encap is not as was asked" %
-                        self.name)
+                if int(sa["spi"], 0) not in (0x1001, 0x1002):
+                    continue
+                self.must(sa["packets"] >= 20, "its SA has seen packets")
+                self.must(bool(sa["encap"]) == (self.wire == UDP),
+                    "its SA is in UDP or not")
+            if not self.older:
+                self.must(d.json("process")["crypto_backend"] ==
+                    self.backend, "the cipher is that of " + self.backend)
+                self.must(d.iface()["output_now"] == (self.output or
+                    "output raw").split()[1], "output is as asked")
+
+    def must(self, cond, what):
+        if not cond:
+            raise lib.Failure("%s: it is not so that %s" % (self.name, what))
 
     def pids(self, side):
         return self.child[side]
