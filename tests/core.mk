@@ -108,6 +108,17 @@ tests/net/hostile_engine: tests/net/hostile.c ${SECD_OBJS} libesp/libesp.a
 	    ${CONTROL_OBJS} ${SYS_OBJS} ${SHARED_OBJS} \
 	    libesp/libesp.a -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
 
+# All of secd under the thread sanitizer, so from the sources.
+THREADS	= tests/net/secd_threads
+THREADS_SRCS = tests/net/nofilter.c ${PARENT_OBJS:.o=.c} \
+	  ${CONTROL_OBJS:.o=.c} ${ENGINE_OBJS:.o=.c} ${DATA_OBJS:.o=.c} \
+	  ${SYS_OBJS:.o=.c} ${SHARED_OBJS:.o=.c} ${ESP_OBJS:.o=.c}
+
+tests/net/secd_threads: ${THREADS_SRCS} ${SECD_OBJS}
+	${CC} ${ALL_CFLAGS} -O1 -fsanitize=thread ${ALL_LDFLAGS} -o $@ \
+	    `echo ${THREADS_SRCS} | sed 's,secd/sys/filter_[A-Za-z]*.c,,'` \
+	    -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
+
 # A key manager that is built on each of our <net/pfkeyv2.h>.
 PFKEY_CLIENTS = tests/net/pfkey_client_linux tests/net/pfkey_client_obsd
 

@@ -16,7 +16,7 @@ UNIT_TESTS = ${UNIT_ESP_TESTS} ${UNIT_CONF_TESTS} ${UNIT_CTL_TESTS} \
 	  ${UNIT_SYS_TESTS} ${UNIT_LEDGER_TESTS} ${UNIT_CORE_TESTS}
 FUZZERS	= tests/fuzz/fuzz_conf tests/fuzz/fuzz_control tests/fuzz/fuzz_engine \
 	  tests/fuzz/fuzz_offload tests/fuzz/fuzz_open tests/fuzz/fuzz_pfkey
-HELPERS	= ${LEDGER_HOOK} ${HOSTILES} ${PFKEY_CLIENTS}
+HELPERS	= ${LEDGER_HOOK} ${HOSTILES} ${PFKEY_CLIENTS} ${THREADS}
 
 # All that `make check' runs, built.
 tests: all ${UNIT_TESTS} ${FUZZERS} ${HELPERS}
