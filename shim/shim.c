@@ -508,22 +508,27 @@ shim_libc_recvmsg(int fd, struct msghdr *msg, int flags)
 /* --- IKE's own sockets --- */
 
 /*
- * The IPsec policy of a socket that bypasses policies, and ESP in UDP: a kernel
- * without them has nothing to bypass, and secd reads ESP in UDP itself.
+ * The IPsec policy of a socket that bypasses policies: a kernel without them
+ * has nothing to bypass.  ESP in UDP is secd's to read; a kernel that takes it
+ * for its own does not merge it, so it is told that there is none.
  */
 int
 shim_setsockopt(int fd, int level, int option, const void *value,
     socklen_t len)
 {
-	int error = errno;
-	int r = LIBC(setsockopt)(fd, level, option, value, len);
+	static const int none;
+	const int encap = level == IPPROTO_UDP && option == UDP_ENCAP;
+	int error = errno, r;
 
+	if (encap)
+		r = LIBC(setsockopt)(fd, level, option, &none, sizeof(none));
+	else
+		r = LIBC(setsockopt)(fd, level, option, value, len);
 	if (r == 0 || (errno != EOPNOTSUPP && errno != ENOPROTOOPT &&
 	    errno != EINVAL))
 		return r;
-	if ((level == IPPROTO_IP && option == IP_IPSEC_POLICY) ||
-	    (level == IPPROTO_IPV6 && option == IPV6_IPSEC_POLICY) ||
-	    (level == IPPROTO_UDP && option == UDP_ENCAP)) {
+	if (encap || (level == IPPROTO_IP && option == IP_IPSEC_POLICY) ||
+	    (level == IPPROTO_IPV6 && option == IPV6_IPSEC_POLICY)) {
 		errno = error;
 		return 0;
 	}
@@ -560,7 +565,7 @@ share_port(int fd, int family, in_port_t port)
 		shim_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
 	if (port == SHIM_UDP_PORT)
-		shim_udp_merge(fd);
+		shim_udp_prepare(fd, family);
 }
 
 /* secd shares the daemon's port, and both have to agree to that. */

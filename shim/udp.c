@@ -63,12 +63,21 @@ set_offset(int fd, size_t offset)
 	set_option(fd, SOL_SOCKET, SO_PEEK_OFF, offset > 0 ? (int)offset : -1);
 }
 
+/*
+ * A kernel merges what has a checksum and, in IPv6, the same flow label; before
+ * Linux 6.10 it looked at little else.  In IPv4 port 4500 has datagrams without
+ * a checksum anyway (RFC 3948 2.1), and IKE has integrity of its own; in IPv6
+ * secd's have labels.
+ */
 void
-shim_udp_merge(int fd)
+shim_udp_prepare(int fd, int family)
 {
 	int error = errno;
 
-	/* a kernel in which nothing could be taken apart is not to merge */
+	set_option(fd, SOL_SOCKET, SO_NO_CHECK, 1);
+	if (family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+	/* where nothing could be taken apart, nothing is to be merged */
 	if (set_option(fd, SOL_SOCKET, SO_PEEK_OFF, -1) == 0)
 		set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
 	errno = error;

@@ -20,8 +20,13 @@
 
 /* --- udp.c --- */
 
-/* Let the kernel merge on this socket.  If it cannot, nothing is changed. */
-SHIM_HIDDEN void shim_udp_merge(int fd);
+/*
+ * Before it is bound: let the kernel merge what comes to this socket, and let
+ * what leaves it never be merged, behind the ESP of the same flow, by the
+ * peer's, which would give all of it to who has the ESP.  If the kernel cannot,
+ * nothing is changed.
+ */
+SHIM_HIDDEN void shim_udp_prepare(int fd, int family);
 /* 1 if it may, by whoever's wish, and the port is 4500.  Keeps errno. */
 SHIM_HIDDEN int	shim_udp_is_ours(int fd);
 /*

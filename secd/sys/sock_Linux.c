@@ -168,8 +168,10 @@ bind_any6(int fd, uint16_t port, int share)
 {
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
 	    .sin6_port = htons(port) };
-	int only = !share;
+	int only = !share, on = 1;
 
+	/* a label of its own keeps it apart from IKE's, which has none */
+	setsockopt(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, &on, sizeof(on));
 	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) ==
 	    -1)
 		return -1;

@@ -649,10 +649,20 @@ two_threads(void)
 static void
 sockets(void)
 {
-	int on = 1, off = 0, other = udp(500, SOCK_NONBLOCK), fd;
+	int on = 1, off = 0, encap = 2, other = udp(500, SOCK_NONBLOCK), fd;
 
 	is(option(rx, IPPROTO_UDP, UDP_GRO), 1, "on port 4500 it may merge");
+	if (af == AF_INET)
+		is(option(rx, SOL_SOCKET, SO_NO_CHECK), 1,
+		    "what it sends has no checksum");
+	else
+		is(option(rx, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL), 0,
+		    "what it sends has no flow label");
+	is(setsockopt(rx, IPPROTO_UDP, UDP_ENCAP, &encap, sizeof(encap)), 0,
+	    "UDP_ENCAP is accepted");
+	is(option(rx, IPPROTO_UDP, UDP_ENCAP), 0, "and does nothing");
 	is(option(other, IPPROTO_UDP, UDP_GRO), 0, "not on port 500");
+	is(option(other, SOL_SOCKET, SO_NO_CHECK), 0, "which has checksums");
 	close(other);
 	put(100, 1400, 700);
 	is(syscall(SYS_recvfrom, rx, in, ROOM, 0, NULL, NULL), 1400,
