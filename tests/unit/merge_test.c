@@ -285,6 +285,9 @@ static const struct change changes[] = {
 	{ "both an urgent pointer", &tcp4, 1, 1, 19, 0x01, 1 },
 	{ "first option", &tcp4, 0, 1, 20, 0x01, 0 },
 	{ "last option", &tcp6, 0, 1, 31, 0x01, 0 },
+	{ "both a length beyond theirs", &tcp4, 0, 0, 3, 0x03, 1 },
+	{ "both a payload beyond theirs", &tcp6, 0, 0, 4, 0x04, 1 },
+	{ "both another UDP length", &udp4, 0, 1, 5, 0x01, 1 },
 	{ "UDP length, less", &udp4, 0, 1, 5, 0x04, 0 },
 	{ "UDP length, more", &udp6, 0, 1, 4, 0x80, 0 }
 };
@@ -717,6 +720,14 @@ test_hidden(void)
 	give(NULL, 128);
 	add(&f, 100, 100);
 	is(esp_merge_end(&m), 2, "ICMP between the same");
+	f = udp6;
+	start(BOTH);
+	add(&f, 0, 100);
+	o_make(&f, pkts[1], 100, 100);
+	pkts[1][6] = 58;
+	give(NULL, 148);
+	add(&f, 100, 100);
+	is(esp_merge_end(&m), 2, "ICMPv6 between the same");
 	f = tcp4;
 	start(ESP_MERGE_TCP);
 	add(&f, 0, 100);
@@ -724,6 +735,68 @@ test_hidden(void)
 	add(&g, 0, 100);
 	add(&f, 100, 100);
 	is(esp_merge_end(&m), 2, "a kind that is not merged between the same");
+}
+
+/* Flows that have one hash are told apart by what they are. */
+static void
+test_hash(void)
+{
+	static const struct {
+		const char *what;
+		const struct o_flow *flow;
+		int key;
+		size_t at;
+		uint8_t bits;
+	} t[] = {
+		{ "key", &tcp4, 1, 0, 0 },
+		{ "protocol", &tcp4, 0, 9, 6 ^ 17 },
+		{ "protocol, IPv6", &udp6, 0, 6, 6 ^ 17 },
+		{ "source", &tcp4, 0, 12, 1 },
+		{ "destination", &udp6, 0, 39, 1 },
+		{ "source port", &tcp6, 0, 40, 1 },
+		{ "destination port", &udp4, 0, 23, 1 }
+	};
+	struct o_flow f;
+	size_t i, len;
+	uint32_t hash;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		f = *t[i].flow;
+		/* what the second one's will be */
+		start(BOTH);
+		f.id++;
+		f.seq += 100;
+		len = o_make(&f, pkts[0], 100, 100);
+		pkts[0][t[i].at] ^= t[i].bits;
+		o_fix(pkts[0], len, o_l4(&f), f.proto);
+		memcpy(want, pkts[0], len);
+		give(&keys[t[i].key], len);
+		hash = m.hash[0];
+		f = *t[i].flow;
+		start(BOTH);
+		give(&keys[0], o_make(&f, pkts[0], 0, 100));
+		m.hash[0] = hash;
+		memcpy(pkts[1], want, len);
+		give(&keys[t[i].key], len);
+		is(esp_merge_end(&m), 2, "same hash, another %s", t[i].what);
+		is(m.hash[1], hash, "... indeed");
+	}
+}
+
+/* Options of another length that begin alike. */
+static void
+test_options(void)
+{
+	struct o_flow f = tcp4;
+
+	f.optlen = 8;
+	start(BOTH);
+	add(&f, 0, 100);
+	f.optlen = 4;
+	add(&f, 100, 100);
+	f.optlen = 8;
+	add(&f, 200, 100);
+	is(esp_merge_end(&m), 3, "options of another length");
 }
 
 static void
@@ -741,6 +814,17 @@ test_udp_none(void)
 		f.id++;
 	}
 	is(esp_merge_end(&m), 3, "UDP without a checksum");
+	/* also where one would be 0xffff, which looks right */
+	f = udp6;
+	start(BOTH);
+	for (i = 0; i < 2; i++) {
+		o_make(&f, pkts[i], 0, 100);
+		f.port = (uint16_t)o_sum(pkts[i] + 46, 2, f.port);
+		len = o_make(&f, pkts[i], 0, 100);
+		o_put16(pkts[i] + 46, 0);
+		give(NULL, len);
+	}
+	is(esp_merge_end(&m), 2, "... nor where it makes no difference");
 }
 
 /* --- properties --- */
@@ -911,6 +995,8 @@ main(void)
 	test_odd();
 	test_hidden();
 	test_udp_none();
+	test_options();
+	test_hash();
 	test_split_merge();
 	test_streams();
 	return tap_done();

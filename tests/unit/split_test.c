@@ -375,6 +375,7 @@ static const struct refusal refusals[] = {
 	AT("a fragment's offset, low", tcp4, 7, 1),
 	AT("a fragment's offset, high", tcp4, 6, 0x10),
 	OFF("no such gso", tcp4, 4, -1, -1, -1),
+	OFF("no such gso, IPv6", tcp6, 4, -1, -1, -1),
 	OFF("no such gso, 255", udp6, 255, -1, -1, -1),
 	OFF("TCP4 in IPv6", tcp6, ESP_GSO_TCP4, -1, -1, -1),
 	OFF("TCP6 in IPv4", tcp4, ESP_GSO_TCP6, -1, -1, -1),
