@@ -30,8 +30,22 @@ demo	iputils-ping		the first packets through the tunnel
 demo	iperf3			a TCP stream and its rate
 demo	procps			pgrep, pkill
 demo	tcpdump			shows what is on the wire
+bench	python3			the benchmark itself
+bench	python3-cryptography	what it shares with the network tests
 bench	iproute2		namespaces, links, routes
+bench	ethtool			a link without offloads
 bench	iperf3			TCP streams and their rates
+bench	iputils-ping		round trips
+bench	util-linux		unshare
+bench	linux-perf		counts system calls
+bench	gnuplot-nox		draws the result
+bench	strongswan-charon	an IKE daemon with an ESP of its own
+bench	strongswan-swanctl	its control
+bench	libcharon-extra-plugins	its ESP in userspace, kernel-libipsec
+bench	libstrongswan-standard-plugins	its AES and SHA-2
+bench	wireguard-go		WireGuard in userspace
+bench	wireguard-tools		its control
+bench	debian-archive-keyring	for Debian 13's wireguard-go
 bench	libipsec-mb-dev		the fast crypto backend
 test	perl			prove, which runs the tests
 test	diffutils		expected against real output

@@ -30,6 +30,10 @@ demo: all
 bench: all ${BENCH_TOOLS}
 	tests/bench/bench.py ${BENCH_ARGS}
 
+# What it found, into README.md.
+bench-readme:
+	tests/bench/readme.py
+
 deps:
 	sh etc/deps.sh all
 
@@ -41,4 +45,4 @@ clean-tests:
 	    tests/bench/null.o
 	rm -rf build
 
-.PHONY: tests check demo bench deps lint clean-tests
+.PHONY: tests check demo bench bench-readme deps lint clean-tests

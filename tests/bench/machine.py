@@ -8,7 +8,6 @@ time goes to its parent when it ends, so that short-lived ones are counted too.
 Time stolen by other virtual machines counts as theirs.
 """
 import os
-import resource
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -136,9 +135,3 @@ def describe():
     return {"cpu": model[0] if model else u.machine, "cores": os.cpu_count(),
         "memory": "%d GiB" % (memory + 1), "kernel": "%s %s" % (u.sysname,
             u.release)}
-
-
-def own_cpu():
-    """CPU seconds of this program and of what it has waited for."""
-    return sum(r.ru_utime + r.ru_stime for r in (resource.getrusage(who)
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))

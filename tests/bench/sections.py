@@ -14,7 +14,7 @@ def all_of(store, titles):
         ("SAs a second, and what one takes", rates(store)),
         ("system calls for a packet sealed or opened, both engines",
             syscalls(store, titles)),
-        ("CPU seconds in a minute without traffic", idle(store, titles))]
+        ("CPU time in a minute without traffic", idle(store, titles))]
     return [(head, rows) for head, rows in found if rows]
 
 
@@ -74,5 +74,6 @@ def syscalls(store, titles):
 
 
 def idle(store, titles):
-    return [[titles[r], "%.2f" % store.median("idle", r, "cpu")]
+    return [[titles[r], "%.1f ms, all processes" % store.median("idle", r,
+        "ms"), "%.1f ms the busiest" % store.median("idle", r, "most")]
         for r in _named(store, "idle")]
