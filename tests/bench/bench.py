@@ -11,7 +11,7 @@ makes the whole fail; it is never left out silently.
 
 BENCH_ARGS of make go here; --help lists them.  A few minutes' worth:
 
-    make bench BENCH_ARGS="--rows libipsec,wggo13,secd --measures tcp --rounds 3"
+    BENCH_ARGS="--rows libipsec,wggo13,secd --measures tcp --rounds 3"
 """
 import argparse
 import atexit

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 """
-What secd does when there is nothing to do: CPU time of its processes in a minute
-without traffic.  Each of them has to stay below one tick of the clock that
-/proc/PID/stat counts in, where it then shows none; the scheduler's count says
-how far below.
+What secd does when there is nothing to do: CPU time of its processes in a
+minute without traffic.  Each of them has to stay below one tick of the clock
+that /proc/PID/stat counts in, where it then shows none; the scheduler's count
+says how far below.
 """
 import time
 

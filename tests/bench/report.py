@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
-What came of a run: a table for people and the same as JSON, with the ratios that
-matter and whether each bar was reached.
+What came of a run: a table for people and the same as JSON, with the ratios
+that matter and whether each bar was reached.
 """
 import json
 import os

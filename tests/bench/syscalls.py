@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """
-System calls of secd's engines for each packet that they sealed or opened, while
-one TCP stream goes through; counted by perf(1), which wants tracefs: it gets one
-in a mount namespace of its own.
+System calls of secd's engines for each packet that they sealed or opened,
+while one TCP stream goes through; counted by perf(1), which wants tracefs: it
+gets one in a mount namespace of its own.
 """
 import signal
 import subprocess

@@ -3,9 +3,9 @@
 UDP through a row: the highest rate at which at most one datagram in a thousand
 is lost, found by bisection between the same two rates for every row.
 
-A rate holds if it was really offered, too: the sender shares the processors, and
-what it could not send for want of time counts as what got lost.  After a rate
-that did not hold there is a rest, so that no backlog spoils the next trial.
+A rate holds if it was really offered, too: the sender shares the processors,
+and may leave out one in a hundred for want of time.  After a rate that did not
+hold there is a rest, so that no backlog spoils the next trial.
 """
 import itertools
 import os
