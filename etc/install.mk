@@ -23,10 +23,10 @@ INSTALL_DIRS_Linux = ${SBINDIR} ${LIBDIR}/secd ${UNITDIR} \
 INSTALL_DIRS_OpenBSD = ${RCDIR}
 
 INSTALL_FILES = ${SBINDIR}/secd ${SBINDIR}/secctl ${LIBDIR}/libesp.a \
-	  ${PKGDIR}/libesp.pc ${INCDIR}/esp.h ${PFKEYDIR}/pfkeyv2.h \
-	  ${OBSDPFKEYDIR}/pfkeyv2.h \
+	  ${PKGDIR}/libesp.pc ${INCDIR}/esp.h ${INCDIR}/esp_offload.h \
+	  ${PFKEYDIR}/pfkeyv2.h ${OBSDPFKEYDIR}/pfkeyv2.h \
 	  ${EXAMPLEDIR}/secd.conf.sample ${MANDIR}/man3/esp.3 \
-	  ${MANDIR}/man4/sec.4 ${MANDIR}/man5/secd.conf.5 \
+	  ${MANDIR}/man3/esp_offload.3 ${MANDIR}/man4/sec.4 ${MANDIR}/man5/secd.conf.5 \
 	  ${MANDIR}/man8/secctl.8 ${MANDIR}/man8/secd.8
 INSTALL_FILES_Linux = ${SBINDIR}/secd-run ${LIBDIR}/secd/libsecpfkey.so \
 	  ${UNITDIR}/secd.service ${UNITDIR}/openiked.service.d/secd.conf \
@@ -47,6 +47,9 @@ install: all install-${OS}
 	    >"${DESTDIR}${PKGDIR}/libesp.pc"
 	chmod 644 "${DESTDIR}${PKGDIR}/libesp.pc"
 	${INSTALL} -m 644 libesp/esp.h "${DESTDIR}${INCDIR}/esp.h"
+	sed 's|"libesp/esp.h"|<esp.h>|' libesp/offload.h \
+	    >"${DESTDIR}${INCDIR}/esp_offload.h"
+	chmod 644 "${DESTDIR}${INCDIR}/esp_offload.h"
 	${INSTALL} -m 644 etc/include/net/pfkeyv2.h \
 	    "${DESTDIR}${PFKEYDIR}/pfkeyv2.h"
 	${INSTALL} -m 644 etc/include/openbsd/net/pfkeyv2.h \
@@ -54,6 +57,8 @@ install: all install-${OS}
 	${INSTALL} -m 644 etc/secd.conf.sample \
 	    "${DESTDIR}${EXAMPLEDIR}/secd.conf.sample"
 	${INSTALL} -m 644 man/esp.3 "${DESTDIR}${MANDIR}/man3/esp.3"
+	${INSTALL} -m 644 man/esp_offload.3 \
+	    "${DESTDIR}${MANDIR}/man3/esp_offload.3"
 	${INSTALL} -m 644 man/sec.4 "${DESTDIR}${MANDIR}/man4/sec.4"
 	${INSTALL} -m 644 man/secd.conf.5 \
 	    "${DESTDIR}${MANDIR}/man5/secd.conf.5"

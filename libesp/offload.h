@@ -80,8 +80,10 @@ struct esp_split {
  * ESP_BAD_INNER when it is no whole IPv4 or IPv6 packet (trailing octets beyond
  * its own length included, when it is a super-packet), ESP_BAD_OFFLOAD when
  * offload contradicts it: another protocol, an IPv4 fragment, a checksum
- * outside of it, size 0 or headers longer than ESP_SPLIT_HEAD.  Trusts no
- * length of offload: headers are parsed, IPv6 extension headers too.
+ * outside of it, size 0 or headers longer than ESP_SPLIT_HEAD; or when it has
+ * segments left in a routing header and no csum (RFC 8200 8.1).  Trusts no
+ * length of offload: headers are parsed, IPv6 extension headers too.  On any
+ * status but ESP_OK the packet is as it was.
  */
 enum esp_status	 esp_split_begin(struct esp_split *,
 		    const struct esp_offload *, uint8_t *pkt, size_t len);
@@ -90,12 +92,14 @@ enum esp_status	 esp_split_begin(struct esp_split *,
  * pkt.  Returns 1, or 0 after the last.  Its headers overwrite the end of the
  * one before, which the caller must have done with; but what lies behind the
  * packet that is returned is needed still, and the caller must leave it as it
- * is (esp_seal() does).  What has no offload comes back as it is, once.
+ * is (esp_seal() does).  What is one packet comes back as it is, once; with
+ * csum its checksum is done, 0xffff for 0, as Linux does for any protocol.
  *
  * IPv4: identification grows by 1 each (RFC 6864 2 allows what it likes with
  * DF); TCP: sequence number by the payload, FIN and PSH in the last alone, CWR
- * in the first alone (RFC 3168 6.1.2) if ecn, else in all; UDP: a sum of 0 is
- * sent as 0xffff (RFC 768, RFC 8200 8.1).
+ * in the first alone (RFC 3168 6.1.2) if ecn, else in all, where it is part of
+ * a count (RFC 9768 3.2.2); UDP: a sum of 0 is sent as 0xffff (RFC 768, RFC
+ * 8200 8.1).
  */
 int		 esp_split_next(struct esp_split *, uint8_t **seg,
 		    size_t *seglen);

@@ -17,6 +17,7 @@ note "$dir/log"
 (cd "$dest" && find . -type f -printf '%m %p\n' | sort -k 2) >"$dir/got"
 cat >"$dir/want" <<END
 644 ./opt/secd/include/esp.h
+644 ./opt/secd/include/esp_offload.h
 644 ./opt/secd/include/secd/net/pfkeyv2.h
 644 ./opt/secd/include/secd/openbsd/net/pfkeyv2.h
 644 ./opt/secd/lib/libesp.a
@@ -30,6 +31,7 @@ cat >"$dir/want" <<END
 755 ./opt/secd/sbin/secd-run
 644 ./opt/secd/share/examples/secd/secd.conf.sample
 644 ./opt/secd/share/man/man3/esp.3
+644 ./opt/secd/share/man/man3/esp_offload.3
 644 ./opt/secd/share/man/man4/sec.4
 644 ./opt/secd/share/man/man5/secd.conf.5
 644 ./opt/secd/share/man/man8/secctl.8
@@ -78,19 +80,20 @@ note "$dir/log"
 ok $? "secd -n accepts the sample"
 
 cat >"$dir/user.c" <<END
-#include <esp.h>
+#include <esp_offload.h>
 #include <stdio.h>
 int
 main(void)
 {
-	return esp_suite_find("aes-256-gcm", NULL) == NULL ||
+	return esp_sum_fold(0) != 0xffff ||
+	    esp_suite_find("aes-256-gcm", NULL) == NULL ||
 	    printf("%s\n", esp_status_name(ESP_BAD_ICV)) < 0;
 }
 END
 ${CC:-cc} -I"$dest/opt/secd/include" -o "$dir/user" "$dir/user.c" \
     -L"$dest/opt/secd/lib" -lesp -lcrypto >"$dir/log" 2>&1 &&
     [ "$("$dir/user")" = bad-icv ]
-ok $? "a stranger's program builds against esp.h and libesp.a"
+ok $? "a stranger's program builds against both headers and libesp.a"
 note "$dir/log"
 
 for dialect in secd secd/openbsd; do

@@ -7,17 +7,17 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
 
-for page in man/esp.3 man/sec.4 man/secctl.8 man/secd-run.8 man/secd.8 \
-    man/secd.conf.5; do
+for page in man/esp.3 man/esp_offload.3 man/sec.4 man/secctl.8 \
+    man/secd-run.8 man/secd.8 man/secd.conf.5; do
 	sh tests/lint/man.sh "$page" >"$dir/got" 2>&1
 	same /dev/null "$dir/got" "$page: mandoc -Tlint has no remark"
 done
 n=$(find man -type f | wc -l)
-[ "$n" -eq 6 ]
+[ "$n" -eq 7 ]
 ok $? "all $n pages are looked at"
 
 # Pages refer only to pages that are there, here or in section 0.
-known="esp.3 sec.4 secctl.8 secd-run.8 secd.8 secd.conf.5"
+known="esp.3 esp_offload.3 sec.4 secctl.8 secd-run.8 secd.8 secd.conf.5"
 sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1.\2/p' man/*.[0-9] | sort -u |
 while read -r xr; do
 	case " $known " in
