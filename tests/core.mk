@@ -5,8 +5,8 @@
 
 UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
 	  tests/unit/hex_test tests/unit/ipc_test tests/unit/key_test \
-	  tests/unit/request_test tests/unit/selftest_test \
-	  tests/unit/worker_test \
+	  tests/unit/path_test tests/unit/request_test \
+	  tests/unit/selftest_test tests/unit/worker_test \
 	  ${UNIT_PFKEY_TESTS}
 UNIT_PFKEY_TESTS = tests/unit/pfkey_conv_test \
 	  tests/unit/pfkey_header_linux_test \
@@ -58,6 +58,12 @@ tests/unit/worker_test: tests/unit/worker_test.c ${WORKER_TEST_OBJS} \
 	  tests/unit/netns.h ${CORE_TEST_HDRS} ${DATA_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/worker_test.c \
 	    ${WORKER_TEST_OBJS} -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
+
+tests/unit/path_test: tests/unit/path_test.c ${WORKER_TEST_OBJS} \
+	  tests/unit/netns.h ${CORE_TEST_HDRS} ${DATA_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/path_test.c \
+	    ${WORKER_TEST_OBJS} -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	    -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
 
 PFKEY_TEST_DEPS = ${PFKEY_OBJS} ${FORM_OBJS} ${CONTROL_HDRS} \
 	  ${CORE_TEST_HDRS} tests/unit/pfkey_help.h
