@@ -509,25 +509,24 @@ shim_libc_recvmsg(int fd, struct msghdr *msg, int flags)
 
 /*
  * The IPsec policy of a socket that bypasses policies: a kernel without them
- * has nothing to bypass.  ESP in UDP is secd's to read; a kernel that takes it
- * for its own does not merge it, so it is told that there is none.
+ * has nothing to bypass.  ESP in UDP is secd's to read, and of a kernel that
+ * looks for it not even those datagrams come merged that are secd's: so it is
+ * not told.
  */
 int
 shim_setsockopt(int fd, int level, int option, const void *value,
     socklen_t len)
 {
-	static const int none;
-	const int encap = level == IPPROTO_UDP && option == UDP_ENCAP;
-	int error = errno, r;
+	int error = errno, r, type;
+	socklen_t size = sizeof(type);
 
-	if (encap)
-		r = LIBC(setsockopt)(fd, level, option, &none, sizeof(none));
-	else
-		r = LIBC(setsockopt)(fd, level, option, value, len);
+	if (level == IPPROTO_UDP && option == UDP_ENCAP)
+		return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	r = LIBC(setsockopt)(fd, level, option, value, len);
 	if (r == 0 || (errno != EOPNOTSUPP && errno != ENOPROTOOPT &&
 	    errno != EINVAL))
 		return r;
-	if (encap || (level == IPPROTO_IP && option == IP_IPSEC_POLICY) ||
+	if ((level == IPPROTO_IP && option == IP_IPSEC_POLICY) ||
 	    (level == IPPROTO_IPV6 && option == IPV6_IPSEC_POLICY)) {
 		errno = error;
 		return 0;

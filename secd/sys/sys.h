@@ -173,7 +173,8 @@ unsigned int sys_udp_offload(int fd, uint8_t af, unsigned int want);
  * (0 first; a number changes when one bound earlier closes) get the datagrams
  * that begin with a word other than 0, and the first other one those that begin
  * with 0.  Where there is no such socket the system chooses any.  Datagrams of
- * fewer than 4 octets go to number 0.  This stays when fd is closed and others
+ * fewer than 4 octets go to number 0.  Of those that come merged the first one
+ * decides for all.  This stays when fd is closed and others
  * are left, until somebody calls it again.  Returns 0, or -1 with errno;
  * EOPNOTSUPP: this system cannot.
  */

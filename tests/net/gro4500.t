@@ -309,6 +309,9 @@ def main():
     r.sysctl("net/ipv4/ip_forward", 1)
     r.sysctl("net/ipv6/conf/all/forwarding", 1)
     features(a, "eth0", rx_gro=True)
+    for v in (4, 6):
+        lib.until(lambda: lib.ping(b, *ADDRS[v][::-1], timeout=0.2),
+            "a way to the peer")
     for version in (4, 6):
         flows(a, r, b, version)
         trains(a, r, b, version)
