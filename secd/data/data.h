@@ -151,6 +151,7 @@ struct data_sa {
 	struct data_event ev_low;
 	struct data_event ev_used;	/* once: the first packet that was sent,
 					 * or was authentic */
+	struct data_event ev_active;	/* a packet, whatever became of it */
 	struct data_event ev_life;
 	struct data_event ev_moved;	/* as long as it is pending, no other
 					 * move is told */
@@ -214,6 +215,7 @@ enum data_cmd_type {
 	DATA_EV_LOW,		/* sa reached its low mark */
 	DATA_EV_GONE,		/* iface's device is gone */
 	DATA_EV_USED,		/* sa has carried its first packet */
+	DATA_EV_ACTIVE,		/* sa carries packets */
 	DATA_EV_LIFE,		/* sa reached life_packets or life_bytes */
 	DATA_EV_MOVED,		/* sa's newest packet came from moved_to */
 	DATA_EV_NOSA,		/* iface had a packet and no outbound SA */
@@ -348,7 +350,10 @@ int		 worker_init(struct worker *, struct event_base *,
 /* The thread: runs until DATA_QUIT.  arg is the worker. */
 void		*worker_main(void *arg);
 
-/* Has sa carried its first packet, or reached a limit of its life?  Tell. */
+/*
+ * sa's seq, packets or bytes may have moved: tell that it is active, has
+ * carried its first packet, or reached a limit of its life.
+ */
 void		 data_sa_tell(struct worker *, struct data_sa *);
 
 /* --- out.c, in.c: one batch each --- */

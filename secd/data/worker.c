@@ -22,6 +22,7 @@ data_sa_init(struct data_sa *sa, void *owner)
 	sa->owner = owner;
 	event_init(&sa->ev_low, DATA_EV_LOW, owner);
 	event_init(&sa->ev_used, DATA_EV_USED, owner);
+	event_init(&sa->ev_active, DATA_EV_ACTIVE, owner);
 	event_init(&sa->ev_life, DATA_EV_LIFE, owner);
 	event_init(&sa->ev_moved, DATA_EV_MOVED, owner);
 	atomic_init(&sa->life_packets, UINT64_MAX);
@@ -75,6 +76,7 @@ data_sa_tell(struct worker *w, struct data_sa *sa)
 {
 	uint64_t packets = counter_get(&sa->packets);
 
+	data_event_push(w->done, &sa->ev_active);
 	if (!sa->used && packets > 0) {
 		sa->used = 1;
 		data_event_push(w->done, &sa->ev_used);
@@ -177,6 +179,7 @@ carry_out(struct worker *w, struct data_cmd *c)
 	case DATA_EV_LOW:
 	case DATA_EV_GONE:
 	case DATA_EV_USED:
+	case DATA_EV_ACTIVE:
 	case DATA_EV_LIFE:
 	case DATA_EV_MOVED:
 	case DATA_EV_NOSA:

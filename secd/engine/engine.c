@@ -21,8 +21,6 @@
 #include "secd/proc.h"
 #include "secd/secd.h"
 
-#define TICK_S	1
-
 static struct event_base *base;
 static struct ipc	*parent, *control;
 static uint64_t		 last_id;
@@ -71,23 +69,10 @@ engine_to_parent(enum msg_type type, uint32_t id, const void *body, size_t len)
 		fatal("message to the parent");
 }
 
-struct event *
-engine_timer(void (*cb)(int, short, void *), void *arg)
+size_t
+engine_unsent(void)
 {
-	struct event *ev = evtimer_new(base, cb, arg);
-
-	if (ev == NULL)
-		fatal("timer");
-	return ev;
-}
-
-void
-engine_timer_start(struct event *ev, int ms)
-{
-	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	if (event_add(ev, &tv) == -1)
-		fatal("timer");
+	return ipc_queued(parent);
 }
 
 void
@@ -398,18 +383,6 @@ parent_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 	}
 }
 
-static void
-tick(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	sadb_tick(time(NULL));
-	tunnel_tick();
-	keepalive_tick();
-	wire_tick(wire_silent());
-}
-
 /* --- start --- */
 
 /*
@@ -452,9 +425,7 @@ warm_crypto(void)
 int
 engine_main(const struct role_args *args)
 {
-	const struct timeval every = { TICK_S, 0 };
 	struct msg_ready ready = { 0 };
-	struct event *timer;
 
 	crypto_load(&args->engine);
 	proc_confine(ROLE_ENGINE, args, &ready.lost);
@@ -464,14 +435,13 @@ engine_main(const struct role_args *args)
 	key_init();
 	if ((base = event_base_new()) == NULL)
 		fatal("event base");
+	due_start(base);
 	workers_start(&args->engine);
-	wire_start(base);
+	wire_start();
 	proc_filter(ROLE_ENGINE, &ready.lost);
 
 	parent = ipc_new(base, FD_PARENT, parent_message, gone, NULL);
-	timer = event_new(base, -1, EV_PERSIST, tick, NULL);
-	if (parent == NULL || timer == NULL ||
-	    event_add(timer, &every) == -1)
+	if (parent == NULL)
 		fatal("events");
 	workers_listen(base);
 	engine_to_parent(MSG_READY, 0, &ready, sizeof(ready));

@@ -36,17 +36,40 @@ struct job {
 	char		 text[IPC_TEXTLEN];
 };
 
+/* --- due.c: what is to be done later --- */
+
+#define DUE_NEVER	INT64_MAX
+
+/* Zeroed but for act and arg before it is first set. */
+struct due {
+	RB_ENTRY(due)	 entry;
+	int64_t		 at_ms;		/* as engine_ms(); 0: not awaited */
+	void		(*act)(void *);
+	void		*arg;
+};
+
+void		 due_start(struct event_base *);
+void		 due_init(struct due *, void (*act)(void *), void *arg);
+/* Call act(arg) then, once, and not at what was set before; DUE_NEVER: not. */
+void		 due_set(struct due *, int64_t at_ms);
+void		 due_clear(struct due *);
+/*
+ * What the timer does: act on those that are due by now, a batch at most.
+ * Returns when the next one is.
+ */
+int64_t		 due_run(int64_t now_ms);
+
 /* --- sadb.c: the SAs --- */
 
 struct sa {
 	RB_ENTRY(sa)	 by_id;
-	RB_ENTRY(sa)	 by_spi;	/* and destination */
+	RB_ENTRY(sa)	 by_spi;	/* and destination; while SA_DRAINING
+					 * among those that drain */
 	RB_ENTRY(sa)	 by_digest;	/* of the key, then id */
-	TAILQ_ENTRY(sa)	 asking;	/* while asked is not 0 */
-	TAILQ_ENTRY(sa)	 draining;	/* while SA_DRAINING, also when it has
-					 * been removed */
-	TAILQ_ENTRY(sa)	 entry;		/* in its tunnel, newest first; or in a
-					 * list of staged or of larval ones */
+	RB_ENTRY(sa)	 by_asked;	/* while asked is not 0 */
+	TAILQ_ENTRY(sa)	 look;		/* while open */
+	TAILQ_ENTRY(sa)	 entry;		/* in a list of its tunnel; or of the
+					 * staged, the larval, the removed */
 	uint64_t	 id;
 	struct sa_request req;		/* keys wiped; replay is in effect; src
 					 * and dst as its owner names them */
@@ -61,26 +84,28 @@ struct sa {
 	struct hold	*early;		/* keeps packets that come before it
 					 * works; NULL: does not */
 	int		 moving;	/* from one worker to another */
-	int		 left;		/* the worker is told to forget it */
 	struct data_path req_path;	/* by request and interface */
 	struct data_path path;		/* as told to the worker last */
-	uint64_t	 sent_packets;	/* out, UDP: packets when sent_ms */
-	int64_t		 sent_ms;	/* was set, about when one left; 0 */
+	struct due	 due;		/* sadb_schedule() */
 	struct job	*job;		/* waits for it to work, or to go */
 	struct sa	*successor;	/* takes over when this one has gone */
 	struct sa	*predecessor;	/* ... seen from the other */
 	struct sa	*pair;		/* of the other direction, made with
 					 * it; NULL: not yet, or it went */
 	uint32_t	 index;		/* staged: its place in secd.conf */
-	int		 reserved;	/* the ledger has answered */
-	struct event	*drain;		/* SA_DRAINING: its end */
+	uint8_t		 reserved;	/* the ledger has answered */
+	uint8_t		 removed;	/* the worker may not know yet */
+	uint8_t		 open;		/* its books are; then: */
+	uint8_t		 quiet;		/* looks that found nothing */
+	uint8_t		 look_round;	/* of the last look */
+	uint8_t		 soft_told;	/* its soft lifetime has ended */
 	time_t		 added;
 	time_t		 first;		/* first packet; 0 never */
-	time_t		 used;
+	time_t		 used;		/* last one, as of the last look */
+	int64_t		 used_ms;	/* and monotonic */
 	int64_t		 added_ms;	/* monotonic, as lifetimes count */
 	int64_t		 first_ms;
 	int64_t		 usable_ms;	/* when it began to work */
-	int		 soft_told;	/* its soft lifetime has ended */
 	uint64_t	 used_packets;	/* packets when used was set */
 	uint64_t	 told;		/* in: last number told to the ledger */
 	uint64_t	 mark;		/* out: durable mark */
@@ -149,18 +174,31 @@ const struct sas *sadb_larvals(void);
 /* The first SA with an id above this one, or NULL. */
 struct sa	*sadb_after(uint64_t id);
 /*
- * Every second: lifetimes, larval ones left behind.  Every other: times of
- * use, numbers seen, reservations not granted.
+ * What sa waits for next may have changed: the end of a lifetime, or that its
+ * peer can be expected to know it.
  */
-void		 sadb_tick(time_t now);
+void		 sadb_schedule(struct sa *);
 /* The worker's events (data.h). */
 void		 sa_used(struct sa *);
 void		 sa_life(struct sa *);
 /* Tell the ledger all numbers seen, before the end. */
 void		 sadb_tell_all(void);
+unsigned int	 sadb_count(void);
+
+/* --- books.c: what packets leave behind --- */
+
+/*
+ * There is something to write about sa, or will be: times of use, numbers seen,
+ * a reservation not granted.  It is looked at every two seconds until nothing
+ * has happened for two looks.
+ */
+void		 books_open(struct sa *);
+/* It goes away. */
+void		 books_close(struct sa *);
+/* The worker's event (data.h). */
+void		 sa_active(struct sa *);
 /* Bring sa->used up to date. */
 void		 sa_touch(struct sa *, time_t now);
-unsigned int	 sadb_count(void);
 
 /* --- reserve.c: numbers from the ledger --- */
 
@@ -173,6 +211,8 @@ void		 reserve_first(struct sa *);
 void		 reserve_low(struct sa *);
 /* Ask for more, unless a request is on its way. */
 void		 reserve_more(struct sa *);
+/* 1 if half of what was granted is used, and more has not been granted. */
+int		 reserve_wants(const struct sa *);
 /* The answer. */
 void		 reserve_answer(uint32_t id, const struct msg_reserved *);
 /* The SA goes away: an answer to come finds nobody. */
@@ -187,6 +227,8 @@ void		 reserve_release(struct sa *);
 void		 life_arm(struct sa *);
 /* Has a lifetime ended?  May remove the SA: it is not to be touched then. */
 void		 life_check(struct sa *, int64_t now_ms);
+/* When time will end the next one, or DUE_NEVER. */
+int64_t		 life_next(const struct sa *);
 /* Tell its owner that it should be, or was, replaced. */
 void		 life_tell(struct sa *, int hard);
 
@@ -225,16 +267,22 @@ struct tunnel {
 	uint64_t	 id;
 	struct iface_conf conf;
 	struct data_if	*hot;
-	struct sas	 sas;
+	struct sas	 ins;		/* newest first */
+	struct sas	 outs;		/* by id, newest first */
+	struct sas	 drains;	/* of both directions; none of them is
+					 * above */
 	struct sa	*out;		/* current outbound SA */
 	uint64_t	 out_id;	/* its id, or the last one's */
-	struct event	*delay;		/* until a newer one becomes current */
 	char		 lost[64];	/* why the last outbound SA went */
 	int		 narrow;	/* an IKE daemon wants less than any */
-	int64_t		 acquired_ms;	/* last asked for SAs */
-	uint64_t	 seen_packets;	/* in, at the last wire_silent() */
+	struct due	 again;		/* a packet without SA is told again */
+	struct due	 keepalive;	/* while the current SA is in UDP */
+	int64_t		 kept_ms;	/* the last one, or when out was set */
+	unsigned int	 nshared;	/* SAs on port 4500 */
+	uint64_t	 seen_packets;	/* in, at the last look at that */
 	unsigned int	 nin;		/* SAs that open packets */
 	unsigned int	 nout;		/* usable outbound ones */
+	int		 removed;	/* the worker may not know yet */
 	int		 forced;	/* carrier up whatever happens */
 	int		 carrier;	/* as told to the kernel; -1 not yet */
 };
@@ -251,19 +299,25 @@ struct tunnel	*tunnel_after(uint64_t id);
 /* New parameters for one that stays. */
 void		 tunnel_change(struct tunnel *, const struct iface_conf *,
 		    int forced);
-/* An SA began or ceased to work: choose the current one, set the carrier. */
-void		 tunnel_update(struct tunnel *);
-/* An SA of it is taken away; it may be the current one. */
-void		 tunnel_without(struct tunnel *, const struct sa *,
-		    const char *reason);
+/*
+ * The life of an SA as its tunnel sees it: it joins, waiting; begins to work;
+ * works on while it drains; is taken away.  Each sets the current outbound SA
+ * and the carrier.
+ */
+void		 tunnel_add(struct sa *);
+void		 tunnel_works(struct sa *);
+void		 tunnel_drains(struct sa *);
+void		 tunnel_without(struct sa *, const char *reason);
+/* The peer may know this outbound one by now. */
+void		 tunnel_consider(struct sa *);
+/* When it can be expected to, if that is awaited, or DUE_NEVER. */
+int64_t		 tunnel_known_ms(const struct sa *);
 /* The newest SA of this direction that is neither larval nor draining. */
 struct sa	*tunnel_newest(const struct tunnel *, enum sa_dir);
 /* A packet found no outbound SA (data.h). */
 void		 tunnel_nosa(struct tunnel *);
 /* The output in effect, and why that is not the one asked for, or "". */
 const char	*tunnel_output(const struct tunnel *, uint8_t *now);
-/* Every second. */
-void		 tunnel_tick(void);
 const struct tunnels *tunnel_all(void);
 
 /*
@@ -302,7 +356,7 @@ uint64_t	 workers_stray(unsigned int why);
 
 /* --- wire.c: outer sockets --- */
 
-void		 wire_start(struct event_base *);
+void		 wire_start(void);
 /* A socket of the parent's, of which there is at most one of each kind. */
 void		 wire_add(int fd, const struct msg_wire *);
 /* Index in the worker's table, or -1 if there is none. */
@@ -323,13 +377,10 @@ int		 wire_send(const struct data_path *, const void *, size_t);
 void		 wire_stir(int ms);
 /* The worker got the probe. */
 void		 wire_probed(const struct wire *);
-/*
- * Every 1 to 2 s: keepalives; has a tunnel with SAs on port 4500 received
- * nothing since the last call; and a look at the port, not too often, if so.
- */
-void		 keepalive_tick(void);
-int		 wire_silent(void);
-void		 wire_tick(int udp_is_silent);
+/* sa joins its tunnel, or with -1 leaves it, by its present path. */
+void		 wire_count(const struct sa *, int n);
+/* The tunnel has another current SA, or that has another path. */
+void		 keepalive_start(struct tunnel *);
 
 /* --- move.c --- */
 
@@ -401,10 +452,9 @@ void		 engine_result(uint32_t id, int error, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4)));
 void		 engine_to_parent(enum msg_type, uint32_t id, const void *,
 		    size_t);
-int64_t		 engine_ms(void);	/* monotonic */
-/* A timer of the main loop, not running; exits when out of memory. */
-struct event	*engine_timer(void (*)(int, short, void *), void *arg);
-void		 engine_timer_start(struct event *, int ms);
+/* Messages to the parent that it has not taken yet. */
+size_t		 engine_unsent(void);
+int64_t		 engine_ms(void);	/* monotonic, never 0 */
 /* To control, unasked. */
 void		 engine_tell(enum msg_type, const void *, size_t);
 uint64_t	 engine_id(void);	/* grows, never used twice */

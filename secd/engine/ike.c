@@ -259,6 +259,7 @@ change(uint32_t id, struct sa *sa, const struct sa_request *req)
 		sa->req.hard = req->hard;
 		sa->soft_told = 0;
 		life_arm(sa);
+		sadb_schedule(sa);
 	}
 	engine_result(id, 0, "%s", "");
 }

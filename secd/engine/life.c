@@ -2,8 +2,8 @@
 /*
  * Lifetimes (RFC 4301 4.4.2.1): when an SA should be replaced, and when it
  * ends.  Time, packets, octets, and nine tenths of the sequence numbers, which
- * is a soft limit of ours.  Packets and octets are the worker's to watch, time
- * and numbers are looked at every second.
+ * is a soft limit of ours.  Packets and octets are the worker's to watch, the
+ * next end by time is awaited, and numbers are looked at with the books.
  */
 #include <string.h>
 
@@ -30,6 +30,40 @@ life_arm(struct sa *sa)
 		bytes = sa->req.hard.bytes;
 	atomic_store(&sa->hot->life_packets, packets);
 	atomic_store(&sa->hot->life_bytes, bytes);
+}
+
+/* So many seconds after that; 0 or too many: never. */
+static int64_t
+later(int64_t ms, uint64_t seconds)
+{
+	if (seconds == 0 || seconds > (uint64_t)(INT64_MAX - ms) / 1000)
+		return DUE_NEVER;
+	return ms + (int64_t)seconds * 1000;
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When one of these ends by time. */
+static int64_t
+ends(const struct sa *sa, const struct sa_life *l)
+{
+	int64_t ms = later(sa->added_ms, l->added);
+
+	if (sa->first_ms != 0)
+		ms = sooner(ms, later(sa->first_ms, l->used));
+	return ms;
+}
+
+int64_t
+life_next(const struct sa *sa)
+{
+	int64_t ms = ends(sa, &sa->req.hard);
+
+	return sa->soft_told ? ms : sooner(ms, ends(sa, &sa->req.soft));
 }
 
 static int
@@ -98,4 +132,5 @@ life_check(struct sa *sa, int64_t now_ms)
 		}
 	}
 	life_arm(sa);
+	sadb_schedule(sa);
 }

@@ -33,6 +33,17 @@ same_peer(const struct sa *moved, const struct sa *sa)
 	    addr_equal(peer, &moved->req.src);
 }
 
+static void
+move_all(const struct sas *list, const struct sa *moved,
+    const struct ip_addr *to, uint16_t port)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, list, entry)
+		if (sa->state != SA_WAITING && same_peer(moved, sa))
+			move_one(sa, to, port);
+}
+
 void
 sa_moved(struct sa *moved)
 {
@@ -41,7 +52,6 @@ sa_moved(struct sa *moved)
 	const uint16_t port = moved->hot->moved_port;
 	char from_text[ADDR_STRLEN], to_text[ADDR_STRLEN];
 	struct tunnel *t = moved->tunnel;
-	struct sa *sa;
 
 	/* left pending, so that it is not told for each packet */
 	if (t->conf.nofollow)
@@ -50,9 +60,8 @@ sa_moved(struct sa *moved)
 		log_info("%s: peer moved from %s port %u to %s port %u",
 		    t->conf.name, addr_print(&moved->path.src, from_text),
 		    moved->path.sport, addr_print(&to, to_text), port);
-	TAILQ_FOREACH(sa, &t->sas, entry)
-		if (sa->state != SA_WAITING && sa->state != SA_LARVAL &&
-		    same_peer(moved, sa))
-			move_one(sa, &to, port);
+	move_all(&t->ins, moved, &to, port);
+	move_all(&t->outs, moved, &to, port);
+	move_all(&t->drains, moved, &to, port);
 	atomic_store(&moved->hot->ev_moved.pending, 0);
 }

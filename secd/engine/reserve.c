@@ -16,18 +16,26 @@
 
 static uint32_t	last_id;
 
-/* Those that wait for an answer; answers come about in order. */
-static struct sas asking = TAILQ_HEAD_INITIALIZER(asking);
+/* Those that wait for an answer: in at once, out when the disk has written. */
+RB_HEAD(askers, sa);
+static struct askers askers = RB_INITIALIZER(&askers);
+
+static int
+cmp_asked(const struct sa *a, const struct sa *b)
+{
+	return a->asked < b->asked ? -1 : a->asked > b->asked;
+}
+
+RB_PROTOTYPE(askers, sa, by_asked, cmp_asked)
+RB_GENERATE(askers, sa, by_asked, cmp_asked)
 
 static struct sa *
 asker(uint32_t id)
 {
-	struct sa *sa;
+	struct sa key;
 
-	TAILQ_FOREACH(sa, &asking, asking)
-		if (sa->asked == id)
-			return sa;
-	return NULL;
+	key.asked = id;
+	return RB_FIND(askers, &askers, &key);
 }
 
 static uint64_t
@@ -59,7 +67,7 @@ ask(struct sa *sa, uint64_t base, uint64_t count, uint32_t flags)
 	if (++last_id == 0)
 		last_id = 1;
 	sa->asked = last_id;
-	TAILQ_INSERT_TAIL(&asking, sa, asking);
+	RB_INSERT(askers, &askers, sa);
 	engine_to_parent(MSG_RESERVE, sa->asked, &m, sizeof(m));
 }
 
@@ -82,6 +90,14 @@ reserve_low(struct sa *sa)
 	atomic_store(&sa->hot->low, UINT64_MAX);
 	atomic_store(&sa->hot->ev_low.pending, 0);
 	reserve_more(sa);
+	/* should it be refused */
+	books_open(sa);
+}
+
+int
+reserve_wants(const struct sa *sa)
+{
+	return counter_get(&sa->hot->seq) >= sa->low;
 }
 
 void
@@ -96,7 +112,7 @@ void
 reserve_cancel(struct sa *sa)
 {
 	if (sa->asked != 0)
-		TAILQ_REMOVE(&asking, sa, asking);
+		RB_REMOVE(askers, &askers, sa);
 	sa->asked = 0;
 }
 
@@ -116,7 +132,7 @@ refused(struct sa *sa, const struct msg_reserved *m)
 	static struct log_limit limit;
 
 	if (sa->state != SA_WAITING) {
-		/* sadb_tick() asks again */
+		/* asked again with the next look into its books */
 		if (log_allowed(&limit))
 			log_warnx("%s: sa out spi 0x%08x: no numbers to send "
 			    "with: %s", sa->req.iface, sa->req.spi, m->text);

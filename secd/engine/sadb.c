@@ -22,22 +22,28 @@
 static int	cmp_id(const struct sa *, const struct sa *);
 static int	cmp_spi(const struct sa *, const struct sa *);
 static int	cmp_digest(const struct sa *, const struct sa *);
+static int	cmp_drain(const struct sa *, const struct sa *);
+
+static void	due(void *);
 
 RB_HEAD(sa_ids, sa);
 RB_HEAD(sa_spis, sa);
 RB_HEAD(sa_digests, sa);
+RB_HEAD(sa_drains, sa);
 RB_PROTOTYPE(sa_ids, sa, by_id, cmp_id)
 RB_GENERATE(sa_ids, sa, by_id, cmp_id)
 RB_PROTOTYPE(sa_spis, sa, by_spi, cmp_spi)
 RB_GENERATE(sa_spis, sa, by_spi, cmp_spi)
 RB_PROTOTYPE(sa_digests, sa, by_digest, cmp_digest)
 RB_GENERATE(sa_digests, sa, by_digest, cmp_digest)
+RB_PROTOTYPE(sa_drains, sa, by_spi, cmp_drain)
+RB_GENERATE(sa_drains, sa, by_spi, cmp_drain)
 
 static struct sa_ids	ids = RB_INITIALIZER(&ids);
 static struct sa_spis	spis = RB_INITIALIZER(&spis);
 static struct sa_digests digests = RB_INITIALIZER(&digests);
 static struct sas	larvals = TAILQ_HEAD_INITIALIZER(larvals);
-static struct sas	draining = TAILQ_HEAD_INITIALIZER(draining);
+static struct sa_drains	drains = RB_INITIALIZER(&drains);
 /* Removed, but the worker may not know yet; the last one first. */
 static struct sas	leaving = TAILQ_HEAD_INITIALIZER(leaving);
 static unsigned int	count;
@@ -60,6 +66,15 @@ static int
 cmp_digest(const struct sa *a, const struct sa *b)
 {
 	int r = memcmp(a->digest, b->digest, sizeof(a->digest));
+
+	return r != 0 ? r : cmp_id(a, b);
+}
+
+/* One that drains is not in the way of another of its SPI. */
+static int
+cmp_drain(const struct sa *a, const struct sa *b)
+{
+	int r = cmp_spi(a, b);
 
 	return r != 0 ? r : cmp_id(a, b);
 }
@@ -188,6 +203,7 @@ sa_new(const struct sa_request *req, const struct iface_conf *conf, int *error,
 	sa->id = engine_id();
 	sa->added = time(NULL);
 	sa->added_ms = engine_ms();
+	due_init(&sa->due, due, sa);
 	return sa;
 }
 
@@ -206,6 +222,8 @@ sa_new_larval(const struct sa_request *req)
 	sa->id = engine_id();
 	sa->added = time(NULL);
 	sa->added_ms = engine_ms();
+	due_init(&sa->due, due, sa);
+	due_set(&sa->due, sa->added_ms + LARVAL_MS);
 	RB_INSERT(sa_ids, &ids, sa);
 	RB_INSERT(sa_spis, &spis, sa);
 	TAILQ_INSERT_TAIL(&larvals, sa, entry);
@@ -220,8 +238,6 @@ sa_free(struct sa *sa)
 		esp_sa_clear(sa->hot->esp);
 		free(sa->hot->esp);
 	}
-	if (sa->drain != NULL)
-		event_free(sa->drain);
 	freezero(sa->hot, sizeof(*sa->hot));
 	freezero(sa, sizeof(*sa));
 }
@@ -272,15 +288,34 @@ sadb_conflict(const struct sa *sa, int (*leaves)(const struct sa *), char *why,
 }
 
 /*
- * One of these that would be in the way: its packets would be taken for the new
- * one's, or its numbers be missed by the ledger.
+ * One that drains, or has been removed, and would be in the way: its packets
+ * would be taken for the new one's, or its numbers be missed by the ledger.
  */
 static struct sa *
-twin_in(const struct sas *list, const struct sa *sa)
+draining_twin(const struct sa *sa)
+{
+	struct sa key, *o;
+
+	memset(&key, 0, sizeof(key));
+	key.req.spi = sa->req.spi;
+	key.req.dst = sa->req.dst;
+	o = RB_NFIND(sa_drains, &drains, &key);
+	if (o != NULL && cmp_spi(o, sa) == 0)
+		return o;
+	for (o = same_key(sa->digest, 0); o != NULL;
+	    o = same_key(sa->digest, o->id))
+		if (o->state == SA_DRAINING)
+			return o;
+	return NULL;
+}
+
+/* The last of these; there are few, for the worker is quick. */
+static struct sa *
+leaving_twin(const struct sa *sa)
 {
 	struct sa *o;
 
-	TAILQ_FOREACH(o, list, draining)
+	TAILQ_FOREACH(o, &leaving, entry)
 		if (cmp_spi(o, sa) == 0 || memcmp(o->digest, sa->digest,
 		    sizeof(o->digest)) == 0)
 			return o;
@@ -292,21 +327,16 @@ twin_in(const struct sas *list, const struct sa *sa)
  * heard on one, it is known to have the other.
  */
 static void
-find_pair(struct sa *sa, const struct tunnel *t)
+find_pair(struct sa *sa)
 {
-	struct sa *o;
+	struct sa *o = tunnel_newest(sa->tunnel, sa->req.dir == SA_IN ?
+	    SA_OUT : SA_IN);
 
-	TAILQ_FOREACH(o, &t->sas, entry) {
-		if (sa->added_ms - o->added_ms > PAIR_MS)
-			return;
-		if (o->req.dir == sa->req.dir)
-			continue;
-		if (o->pair == NULL && o->state != SA_DRAINING) {
-			o->pair = sa;
-			sa->pair = o;
-		}
+	if (o == NULL || o->pair != NULL ||
+	    sa->added_ms - o->added_ms > PAIR_MS)
 		return;
-	}
+	o->pair = sa;
+	sa->pair = o;
 }
 
 int
@@ -321,15 +351,17 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	RB_INSERT(sa_ids, &ids, sa);
 	RB_INSERT(sa_spis, &spis, sa);
 	RB_INSERT(sa_digests, &digests, sa);
-	find_pair(sa, t);
-	TAILQ_INSERT_HEAD(&t->sas, sa, entry);
+	find_pair(sa);
+	tunnel_add(sa);
+	wire_count(sa, 1);
 	count++;
 	sa->narrow = t->narrow && (sa->req.flags & SA_F_IKE);
 	life_arm(sa);
-	while ((twin = twin_in(&draining, sa)) != NULL)
+	sadb_schedule(sa);
+	while ((twin = draining_twin(sa)) != NULL)
 		sadb_remove(twin, NULL, NULL, "its like is added again");
 	/* fences come back in order, so this is the last to go */
-	last = twin_in(&leaving, sa);
+	last = leaving_twin(sa);
 	if (last == NULL || (last->successor != NULL && last->successor != sa))
 		return 1;
 	if (sa->predecessor != NULL)
@@ -368,7 +400,7 @@ sadb_activate(struct sa *sa)
 	    sa->suite->auth != NULL ? " " : "",
 	    sa->suite->auth != NULL ? sa->suite->auth : "",
 	    (sa->req.flags & SA_F_ESN) ? " esn" : "");
-	tunnel_update(t);
+	tunnel_works(sa);
 	if (sa->job != NULL) {
 		job_end(sa->job);
 		sa->job = NULL;
@@ -380,11 +412,31 @@ static void
 remove_larval(struct sa *sa)
 {
 	end_hold(sa);
+	due_clear(&sa->due);
 	RB_REMOVE(sa_ids, &ids, sa);
 	RB_REMOVE(sa_spis, &spis, sa);
 	TAILQ_REMOVE(&larvals, sa, entry);
 	count--;
 	sa_free(sa);
+}
+
+/* Nobody finds it any more, and it waits for nothing. */
+static void
+forget(struct sa *sa)
+{
+	RB_REMOVE(sa_ids, &ids, sa);
+	if (sa->state == SA_DRAINING)
+		RB_REMOVE(sa_drains, &drains, sa);
+	else
+		RB_REMOVE(sa_spis, &spis, sa);
+	RB_REMOVE(sa_digests, &digests, sa);
+	due_clear(&sa->due);
+	books_close(sa);
+	wire_count(sa, -1);
+	if (sa->pair != NULL)
+		sa->pair->pair = NULL;
+	sa->pair = NULL;
+	count--;
 }
 
 void
@@ -407,18 +459,7 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		job_end(sa->job);
 		sa->job = NULL;
 	}
-	RB_REMOVE(sa_ids, &ids, sa);
-	if (sa->state == SA_DRAINING) {
-		TAILQ_REMOVE(&draining, sa, draining);
-		event_del(sa->drain);
-	} else
-		RB_REMOVE(sa_spis, &spis, sa);
-	RB_REMOVE(sa_digests, &digests, sa);
-	TAILQ_REMOVE(&t->sas, sa, entry);
-	if (sa->pair != NULL)
-		sa->pair->pair = NULL;
-	sa->pair = NULL;
-	count--;
+	forget(sa);
 	if (sa->state != SA_WAITING) {
 		if (sa->req.dir == SA_IN)
 			t->nin--;
@@ -428,15 +469,16 @@ sadb_remove(struct sa *sa, struct job *job, struct sa *successor,
 		    dir_name(sa), sa->req.spi, reason);
 	}
 	/* events that are on their way find it so */
+	sa->removed = 1;
+	tunnel_without(sa, reason);
 	sa->state = SA_DRAINING;
-	tunnel_without(t, sa, reason);
 	sa->job = job;
 	sa->successor = successor;
 	if (successor != NULL)
 		successor->predecessor = sa;
 	if (job != NULL)
 		job->pending++;
-	TAILQ_INSERT_HEAD(&leaving, sa, draining);
+	TAILQ_INSERT_HEAD(&leaving, sa, entry);
 	workers_remove_sa(sa);
 }
 
@@ -466,10 +508,14 @@ sadb_move(struct sa *sa, const struct sa_request *to, char *why, size_t size)
 	if ((error = path_for(&sa->tunnel->conf, &req, &path, why, size)) != 0)
 		return error;
 	RB_REMOVE(sa_spis, &spis, sa);
+	wire_count(sa, -1);
 	sa->req = req;
 	RB_INSERT(sa_spis, &spis, sa);
 	sa->path = sa->req_path = path;
+	wire_count(sa, 1);
 	workers_move_sa(sa);
+	if (sa == sa->tunnel->out)
+		keepalive_start(sa->tunnel);
 	return 0;
 }
 
@@ -481,24 +527,16 @@ sadb_end(struct sa *sa, struct job *job, const char *reason)
 	sadb_remove(sa, job, NULL, reason);
 }
 
-static void
-drained(int fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	sadb_remove(arg, NULL, NULL, "deleted, and drained");
-}
-
 void
 sadb_drain(struct sa *sa, int ms, const char *reason)
 {
 	log_debug("%s: sa %s spi 0x%08x drains: %s", sa->req.iface,
 	    dir_name(sa), sa->req.spi, reason);
 	RB_REMOVE(sa_spis, &spis, sa);
-	TAILQ_INSERT_TAIL(&draining, sa, draining);
+	RB_INSERT(sa_drains, &drains, sa);
+	tunnel_drains(sa);
 	sa->state = SA_DRAINING;
-	sa->drain = engine_timer(drained, sa);
-	engine_timer_start(sa->drain, ms);
+	due_set(&sa->due, engine_ms() + ms);
 }
 
 void
@@ -507,7 +545,7 @@ sadb_gone(struct sa *sa)
 	struct job *job = sa->job;
 	struct sa *next = sa->successor;
 
-	TAILQ_REMOVE(&leaving, sa, draining);
+	TAILQ_REMOVE(&leaving, sa, entry);
 	/* a low mark may have been told after the removal */
 	reserve_cancel(sa);
 	if (sa->req.dir == SA_IN)
@@ -576,17 +614,32 @@ sadb_after(uint64_t id)
 }
 
 void
-sa_touch(struct sa *sa, time_t now)
+sadb_schedule(struct sa *sa)
 {
-	uint64_t n;
+	int64_t life, known;
 
-	if (sa->hot == NULL || (n = counter_get(&sa->hot->packets)) ==
-	    sa->used_packets)
+	/* these have their one end */
+	if (sa->state == SA_LARVAL || sa->state == SA_DRAINING || sa->removed)
 		return;
-	sa->used_packets = n;
-	sa->used = now;
-	if (sa->first == 0)
-		sa->first = now;
+	life = life_next(sa);
+	known = tunnel_known_ms(sa);
+	due_set(&sa->due, life < known ? life : known);
+}
+
+/* What it has waited for. */
+static void
+due(void *arg)
+{
+	struct sa *sa = arg;
+
+	if (sa->state == SA_LARVAL)
+		sadb_remove(sa, NULL, NULL, "never updated");
+	else if (sa->state == SA_DRAINING)
+		sadb_remove(sa, NULL, NULL, "deleted, and drained");
+	else {
+		tunnel_consider(sa);
+		life_check(sa, engine_ms());
+	}
 }
 
 /* The event's node is the worker's again once pending is cleared. */
@@ -597,8 +650,9 @@ sa_used(struct sa *sa)
 	if (sa->first == 0)
 		sa->first = time(NULL);
 	sa->first_ms = engine_ms();
+	sadb_schedule(sa);
 	if (sa->req.dir == SA_IN && sa->pair != NULL)
-		tunnel_update(sa->tunnel);
+		tunnel_consider(sa->pair);
 }
 
 /* The worker is quiet until life_arm() has set the next limit. */
@@ -610,40 +664,6 @@ sa_life(struct sa *sa)
 	atomic_store(&sa->hot->ev_life.pending, 0);
 	if (sa->state == SA_ACTIVE || sa->state == SA_STANDBY)
 		life_check(sa, engine_ms());
-}
-
-static void
-keep_books(struct sa *sa, time_t now)
-{
-	sa_touch(sa, now);
-	if (sa->req.dir == SA_IN)
-		reserve_seen(sa);
-	else if (counter_get(&sa->hot->seq) >= sa->low)
-		reserve_more(sa);
-}
-
-void
-sadb_tick(time_t now)
-{
-	static unsigned int ticks;
-	int64_t ms = engine_ms();
-	struct sa *sa;
-	uint64_t id;
-
-	ticks++;
-	/* one that goes may take others with it */
-	for (sa = sadb_after(0); sa != NULL; sa = sadb_after(id)) {
-		id = sa->id;
-		if (sa->state == SA_LARVAL) {
-			if (ms - sa->added_ms > LARVAL_MS)
-				sadb_remove(sa, NULL, NULL, "never updated");
-			continue;
-		}
-		if (sa->state != SA_WAITING && ticks % 2 == 0)
-			keep_books(sa, now);
-		if (sa->state != SA_DRAINING)
-			life_check(sa, ms);
-	}
 }
 
 void

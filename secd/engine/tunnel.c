@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "secd/engine/engine.h"
 #include "secd/log.h"
 
@@ -22,7 +20,9 @@
 
 static struct tunnels tunnels = TAILQ_HEAD_INITIALIZER(tunnels);
 
-static void	delay_over(int, short, void *);
+static void	consider_newer(struct tunnel *);
+static void	set_carrier(struct tunnel *);
+static void	tell_again(void *);
 
 struct tunnel *
 tunnel_new(const struct iface_conf *conf, int fd, unsigned int takes,
@@ -36,23 +36,29 @@ tunnel_new(const struct iface_conf *conf, int fd, unsigned int takes,
 	t->conf = *conf;
 	t->forced = forced;
 	t->carrier = -1;
-	TAILQ_INIT(&t->sas);
-	t->delay = engine_timer(delay_over, t);
+	TAILQ_INIT(&t->ins);
+	TAILQ_INIT(&t->outs);
+	TAILQ_INIT(&t->drains);
+	due_init(&t->again, tell_again, t);
 	t->hot = workers_add_if(fd, takes, t);
 	atomic_store(&t->hot->tell_nosa, conf->acquire);
 	TAILQ_INSERT_TAIL(&tunnels, t, entry);
-	tunnel_update(t);
+	set_carrier(t);
 	return t;
 }
 
 void
 tunnel_remove(struct tunnel *t)
 {
+	struct sas *lists[] = { &t->ins, &t->outs, &t->drains };
 	struct sa *sa;
+	size_t i;
 
-	while ((sa = TAILQ_FIRST(&t->sas)) != NULL)
-		sadb_end(sa, NULL, "its interface is removed");
-	event_del(t->delay);
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		while ((sa = TAILQ_FIRST(lists[i])) != NULL)
+			sadb_end(sa, NULL, "its interface is removed");
+	t->removed = 1;
+	due_clear(&t->again);
 	TAILQ_REMOVE(&tunnels, t, entry);
 	workers_remove_if(t->hot);
 }
@@ -61,7 +67,6 @@ void
 tunnel_gone(struct tunnel *t)
 {
 	close(t->hot->fd);
-	event_free(t->delay);
 	free(t->hot);
 	free(t);
 }
@@ -103,7 +108,8 @@ tunnel_change(struct tunnel *t, const struct iface_conf *conf, int forced)
 	t->conf = *conf;
 	t->forced = forced;
 	atomic_store(&t->hot->tell_nosa, conf->acquire);
-	tunnel_update(t);
+	consider_newer(t);
+	set_carrier(t);
 }
 
 const char *
@@ -117,18 +123,15 @@ tunnel_output(const struct tunnel *t, uint8_t *now)
 struct sa *
 tunnel_newest(const struct tunnel *t, enum sa_dir dir)
 {
-	struct sa *sa;
-
-	TAILQ_FOREACH(sa, &t->sas, entry)
-		if (sa->req.dir == dir && sa->state != SA_DRAINING)
-			return sa;
-	return NULL;
+	return TAILQ_FIRST(dir == SA_IN ? &t->ins : &t->outs);
 }
 
 /* The parent counts the kernel's drops by what the carrier was. */
 static void
-set_carrier(struct tunnel *t, int up)
+set_carrier(struct tunnel *t)
 {
+	const int up = t->conf.link == LINK_ADMIN || t->forced ||
+	    t->conf.acquire || (t->nin > 0 && t->out != NULL);
 	struct msg_carrier m;
 
 	if (t->carrier == up)
@@ -146,71 +149,69 @@ set_carrier(struct tunnel *t, int up)
 	engine_to_parent(MSG_CARRIER, 0, &m, sizeof(m));
 }
 
-/* Can it send? */
+/* --- who sends --- */
+
 static int
 usable(const struct sa *sa)
 {
-	return sa->req.dir == SA_OUT && (sa->state == SA_ACTIVE ||
-	    sa->state == SA_STANDBY);
+	return sa->req.dir == SA_OUT && !sa->removed &&
+	    (sa->state == SA_ACTIVE || sa->state == SA_STANDBY);
 }
 
-/* How many ms until the peer can be expected to know it; 0: it does. */
+/* When the peer can be expected to know it, unless it is heard before. */
+static int64_t
+known_ms(const struct sa *sa)
+{
+	return sa->usable_ms + sa->tunnel->conf.switch_delay * 1000;
+}
+
 static int
-unready(const struct tunnel *t, const struct sa *sa, int64_t now)
+known(const struct sa *sa)
 {
-	int64_t end = sa->usable_ms + t->conf.switch_delay * 1000;
-
-	if (now >= end || (sa->pair != NULL && sa->pair->first_ms != 0))
-		return 0;
-	return (int)(end - now);
+	return engine_ms() >= known_ms(sa) ||
+	    (sa->pair != NULL && sa->pair->first_ms != 0);
 }
 
-/*
- * Who sends: the newest that the peer knows.  If the current one has gone, or
- * only waits for that, the one that came after it, which the peer has had
- * longest to learn of; or else one that came before.
- */
+int64_t
+tunnel_known_ms(const struct sa *sa)
+{
+	return usable(sa) && sa->id > sa->tunnel->out_id && !known(sa) ?
+	    known_ms(sa) : DUE_NEVER;
+}
+
+/* The usable one that came next after the current, or NULL. */
 static struct sa *
-choose(struct tunnel *t, int64_t now)
+next_to(const struct tunnel *t)
 {
-	struct sa *sa, *known = NULL, *next = NULL, *before = NULL;
+	struct sa *sa, *next = NULL;
 
-	TAILQ_FOREACH(sa, &t->sas, entry) {
-		if (!usable(sa) || sa->id == t->out_id)
-			continue;
-		if (sa->id < t->out_id) {
-			if (before == NULL || sa->id > before->id)
-				before = sa;
-			continue;
-		}
-		if (next == NULL || sa->id < next->id)
-			next = sa;
-		if ((known == NULL || sa->id > known->id) &&
-		    unready(t, sa, now) == 0)
-			known = sa;
+	if (t->out != NULL && t->out->state != SA_DRAINING) {
+		sa = t->out;
+		do
+			sa = TAILQ_PREV(sa, sas, entry);
+		while (sa != NULL && !usable(sa));
+		return sa;
 	}
-	if (known != NULL)
-		return known;
-	if (t->out != NULL)
-		return usable(t->out) || next == NULL ? t->out : next;
-	return next != NULL ? next : before;
+	TAILQ_FOREACH(sa, &t->outs, entry) {
+		if (sa->id < t->out_id)
+			break;
+		if (usable(sa))
+			next = sa;
+	}
+	return next;
 }
 
-/* Look again when the peer can be expected to know the next one. */
-static void
-await_next(struct tunnel *t, int64_t now)
+/* The usable one that came last before the current, or NULL. */
+static struct sa *
+before(const struct tunnel *t)
 {
-	struct sa *sa;
-	int ms, least = 0;
+	struct sa *sa = TAILQ_FIRST(&t->outs);
 
-	TAILQ_FOREACH(sa, &t->sas, entry)
-		if (usable(sa) && sa->id > t->out_id &&
-		    (ms = unready(t, sa, now)) > 0 && (least == 0 ||
-		    ms < least))
-			least = ms;
-	event_del(t->delay);
-	if (least > 0)
-		engine_timer_start(t->delay, least);
+	if (t->out != NULL && t->out->state != SA_DRAINING)
+		sa = t->out;
+	while (sa != NULL && (sa->id >= t->out_id || !usable(sa)))
+		sa = TAILQ_NEXT(sa, entry);
+	return sa;
 }
 
 /* Send by this one (NULL: drop) from now on. */
@@ -221,6 +222,7 @@ set_out(struct tunnel *t, struct sa *sa)
 
 	t->out = sa;
 	workers_set_out(t->hot, sa);
+	keepalive_start(t);
 	if (sa != NULL) {
 		log_debug("%s: sends with spi 0x%08x", t->conf.name,
 		    sa->req.spi);
@@ -236,52 +238,127 @@ set_out(struct tunnel *t, struct sa *sa)
 		sadb_remove(was, NULL, NULL, "deleted, and replaced");
 }
 
+/*
+ * Who sends: the newest that the peer knows.  If the current one has gone, or
+ * only waits for that, the one that came after it, which the peer has had
+ * longest to learn of; or else one that came before.
+ */
+void
+tunnel_consider(struct sa *sa)
+{
+	struct tunnel *t = sa->tunnel;
+	struct sa *next = NULL;
+
+	if (!usable(sa) || sa == t->out)
+		return;
+	if (sa->id > t->out_id && known(sa))
+		next = sa;
+	else if (t->out == NULL || !usable(t->out))
+		next = next_to(t);
+	if (next == NULL && t->out == NULL)
+		next = sa;
+	if (next != NULL) {
+		set_out(t, next);
+		set_carrier(t);
+	}
+}
+
+/* Other delays: the peer may know one that it did not, or later. */
 static void
-delay_over(int fd, short what, void *arg)
+consider_newer(struct tunnel *t)
 {
-	(void)fd;
-	(void)what;
-	tunnel_update(arg);
+	struct sa *sa;
+
+	TAILQ_FOREACH(sa, &t->outs, entry) {
+		if (sa->id <= t->out_id)
+			break;
+		tunnel_consider(sa);
+		sadb_schedule(sa);
+	}
 }
 
 void
-tunnel_update(struct tunnel *t)
+tunnel_add(struct sa *sa)
 {
-	int64_t now = engine_ms();
-	struct sa *sa = choose(t, now);
+	struct tunnel *t = sa->tunnel;
+	struct sa *o;
 
-	if (sa != t->out)
-		set_out(t, sa);
-	await_next(t, now);
-	set_carrier(t, t->conf.link == LINK_ADMIN || t->forced ||
-	    t->conf.acquire || (t->nin > 0 && t->out != NULL));
+	if (sa->req.dir == SA_IN) {
+		TAILQ_INSERT_HEAD(&t->ins, sa, entry);
+		return;
+	}
+	/* one that was staged may have been overtaken */
+	o = TAILQ_FIRST(&t->outs);
+	while (o != NULL && o->id > sa->id)
+		o = TAILQ_NEXT(o, entry);
+	if (o != NULL)
+		TAILQ_INSERT_BEFORE(o, sa, entry);
+	else
+		TAILQ_INSERT_TAIL(&t->outs, sa, entry);
 }
 
 void
-tunnel_without(struct tunnel *t, const struct sa *sa, const char *reason)
+tunnel_works(struct sa *sa)
 {
+	tunnel_consider(sa);
+	sadb_schedule(sa);
+	set_carrier(sa->tunnel);
+}
+
+static struct sas *
+list_of(const struct sa *sa)
+{
+	if (sa->state == SA_DRAINING)
+		return &sa->tunnel->drains;
+	return sa->req.dir == SA_IN ? &sa->tunnel->ins : &sa->tunnel->outs;
+}
+
+void
+tunnel_drains(struct sa *sa)
+{
+	TAILQ_REMOVE(list_of(sa), sa, entry);
+	TAILQ_INSERT_HEAD(&sa->tunnel->drains, sa, entry);
+}
+
+void
+tunnel_without(struct sa *sa, const char *reason)
+{
+	struct tunnel *t = sa->tunnel;
+	struct sa *next = NULL;
 	const int current = sa == t->out;
 
+	if (current && (next = next_to(t)) == NULL)
+		next = before(t);
+	TAILQ_REMOVE(list_of(sa), sa, entry);
 	if (current) {
 		t->out = NULL;
-		if (choose(t, engine_ms()) == NULL) {
-			workers_set_out(t->hot, NULL);
+		set_out(t, next);
+		if (next == NULL)
 			strlcpy(t->lost, reason, sizeof(t->lost));
-		}
 	}
-	tunnel_update(t);
+	set_carrier(t);
 }
 
 /* --- acquire --- */
 
-/* The event stays pending, and so the worker silent, until the tick. */
+static void
+tell_again(void *arg)
+{
+	struct tunnel *t = arg;
+
+	atomic_store(&t->hot->ev_nosa.pending, 0);
+}
+
+/* The event stays pending, and so the worker silent, for a while. */
 void
 tunnel_nosa(struct tunnel *t)
 {
 	static struct log_limit limit;
 	struct msg_acquire m;
 
-	t->acquired_ms = engine_ms();
+	if (t->removed)
+		return;
+	due_set(&t->again, engine_ms() + ACQUIRE_MS);
 	if (!t->conf.acquire)
 		return;
 	if (t->conf.local.af == 0 || t->conf.peer.af == 0) {
@@ -297,20 +374,6 @@ tunnel_nosa(struct tunnel *t)
 	/* small, and not 0: PF_KEY has 32 bits for it */
 	m.id = (uint32_t)(t->id & 0x7fffffff) + 1;
 	engine_tell(MSG_ACQUIRE, &m, sizeof(m));
-}
-
-void
-tunnel_tick(void)
-{
-	int64_t now = engine_ms();
-	struct tunnel *t;
-
-	TAILQ_FOREACH(t, &tunnels, entry)
-		if (atomic_load(&t->hot->ev_nosa.pending) &&
-		    t->acquired_ms != 0 && now - t->acquired_ms >= ACQUIRE_MS) {
-			t->acquired_ms = 0;
-			atomic_store(&t->hot->ev_nosa.pending, 0);
-		}
 }
 
 const struct tunnels *

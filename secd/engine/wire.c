@@ -25,8 +25,13 @@
 #define WAIT_MS		100
 #define PACE_MS		5000	/* between looks at a silent port */
 #define LATEST_MS	2000	/* a look waits no longer, stir what may */
-#define KEEPALIVE_MS	18000	/* since a tick of 2 s saw a packet leave:
+#define TICK_MS		1000	/* between looks for signs of a wrong number */
+#define CALM_MS		2000	/* the same when no SA depends on it */
+#define KEEPALIVE_MS	18000	/* since a look after 2 s saw a packet leave:
 				 * RFC 3948 2.3 wants one within 20 s */
+
+static void	look_for_signs(void *);
+static void	probe_timer(void *);
 
 struct outer {
 	int		 fd;
@@ -41,10 +46,12 @@ struct outer {
 static struct outer	 outers[WIRES_MAX];
 static unsigned int	 nouters;
 static struct worker	*worker;
+static unsigned int	 nshared;	/* SAs on port 4500 */
+static struct due	 tick = { .act = look_for_signs };
 
 /* The probe under way. */
 static struct {
-	struct event	*timer;
+	struct due	 timer;
 	struct outer	*of;		/* NULL: none */
 	unsigned int	 number;	/* being tried */
 	unsigned int	 numbers;	/* 1 << those tried, this one too */
@@ -55,7 +62,7 @@ static struct {
 	int64_t		 since_ms;	/* they have waited */
 	int64_t		 last_ms;	/* when a round began */
 	uint64_t	 ike;		/* IKE's datagrams that came to us */
-} probe;
+} probe = { .timer = { .act = probe_timer } };
 
 static const char *
 af_name(uint8_t af)
@@ -97,14 +104,7 @@ wire_send(const struct data_path *path, const void *octets, size_t len)
 static void
 wait_ms(int64_t ms)
 {
-	struct timeval tv = { 0, 0 };
-
-	if (ms > 0) {
-		tv.tv_sec = ms / 1000;
-		tv.tv_usec = ms % 1000 * 1000;
-	}
-	if (event_add(probe.timer, &tv) == -1)
-		fatal("timer");
+	due_set(&probe.timer, engine_ms() + ms);
 }
 
 /* A datagram to ourselves; if it cannot leave, it will not come. */
@@ -194,12 +194,10 @@ probe_failed(void)
 }
 
 static void
-probe_timer(evutil_socket_t fd, short what, void *arg)
+probe_timer(void *arg)
 {
 	unsigned int n;
 
-	(void)fd;
-	(void)what;
 	(void)arg;
 	if (probe.of == NULL) {
 		probe.last_ms = engine_ms();
@@ -233,7 +231,7 @@ wire_probed(const struct wire *wire)
 		    probe.number);
 	o->number = probe.number;
 	o->lost = 0;
-	event_del(probe.timer);
+	due_clear(&probe.timer);
 	probe_next();
 }
 
@@ -256,29 +254,47 @@ wire_stir(int ms)
 		wait_ms(probe.due_ms - engine_ms());
 }
 
+/* Has a tunnel with SAs on port 4500 received nothing since the last look? */
+static int
+silent(void)
+{
+	struct tunnel *t;
+	uint64_t packets;
+	int found = 0;
+
+	if (nshared == 0)
+		return 0;
+	TAILQ_FOREACH(t, tunnel_all(), entry) {
+		packets = data_if_in_packets(t->hot);
+		found |= packets == t->seen_packets && t->nshared > 0;
+		t->seen_packets = packets;
+	}
+	return found;
+}
+
 /*
  * Silence alone is a weak sign.  What IKE's daemon should have got is a strong
  * one, though not when there is no daemon.
  */
-void
-wire_tick(int udp_is_silent)
+static void
+look_for_signs(void *arg)
 {
 	uint64_t ike = workers_stray(DROP_IKE);
 
+	(void)arg;
 	if (ike != probe.ike ||
-	    (udp_is_silent && engine_ms() - probe.last_ms >= PACE_MS))
+	    (silent() && engine_ms() - probe.last_ms >= PACE_MS))
 		wire_stir(0);
 	probe.ike = ike;
+	due_set(&tick, engine_ms() + (nshared > 0 ? TICK_MS : CALM_MS));
 }
 
 /* --- making and choosing --- */
 
 void
-wire_start(struct event_base *base)
+wire_start(void)
 {
 	worker = workers_first();
-	if ((probe.timer = evtimer_new(base, probe_timer, NULL)) == NULL)
-		fatal("timer");
 }
 
 void
@@ -310,6 +326,7 @@ wire_add(int fd, const struct msg_wire *m)
 	}
 	o->shared = 1;
 	wire_stir(0);
+	due_set(&tick, engine_ms() + TICK_MS);
 }
 
 /*
@@ -369,59 +386,44 @@ path_for(const struct iface_conf *conf, const struct sa_request *req,
 	return 0;
 }
 
-/* --- what tunnels need of it, every tick --- */
+void
+wire_count(const struct sa *sa, int n)
+{
+	if (sa->path.dport == 0 ||
+	    outers[sa->path.wire].port != UDP_ENCAP_PORT)
+		return;
+	sa->tunnel->nshared += (unsigned int)n;
+	nshared += (unsigned int)n;
+}
 
-/* Is this SA's NAT to be reminded of it? */
+/* --- keepalives --- */
+
+/* Remind the NAT of a tunnel that has sent nothing for a while. */
 static void
-keep_alive(struct sa *sa, int64_t now)
+keep_alive(void *arg)
 {
 	static const uint8_t octet = 0xff;
-	uint64_t packets = counter_get(&sa->hot->packets);
+	struct tunnel *t = arg;
+	int64_t now = engine_ms(), sent;
 
-	if (sa->sent_ms == 0 || packets != sa->sent_packets) {
-		sa->sent_packets = packets;
-		sa->sent_ms = now;
-	} else if (now - sa->sent_ms >= KEEPALIVE_MS) {
+	/* packets of which the books do not know yet, if they are closed */
+	sa_touch(t->out, time(NULL));
+	sent = t->out->used_ms > t->kept_ms ? t->out->used_ms : t->kept_ms;
+	if (now - sent >= KEEPALIVE_MS) {
 		/* one that is lost is not missed */
-		wire_send(&sa->path, &octet, sizeof(octet));
-		sa->sent_ms = now;
+		wire_send(&t->out->path, &octet, sizeof(octet));
+		t->kept_ms = sent = now;
 	}
+	due_set(&t->keepalive, sent + KEEPALIVE_MS);
 }
 
 void
-keepalive_tick(void)
+keepalive_start(struct tunnel *t)
 {
-	int64_t now = engine_ms();
-	struct tunnel *t;
-
-	TAILQ_FOREACH(t, tunnel_all(), entry)
-		if (t->out != NULL && t->out->path.dport != 0)
-			keep_alive(t->out, now);
-}
-
-static int
-uses_udp(const struct tunnel *t)
-{
-	const struct sa *sa;
-
-	TAILQ_FOREACH(sa, &t->sas, entry)
-		if (sa->path.dport != 0 &&
-		    outers[sa->path.wire].port == UDP_ENCAP_PORT)
-			return 1;
-	return 0;
-}
-
-int
-wire_silent(void)
-{
-	struct tunnel *t;
-	uint64_t packets;
-	int silent = 0;
-
-	TAILQ_FOREACH(t, tunnel_all(), entry) {
-		packets = data_if_in_packets(t->hot);
-		silent |= packets == t->seen_packets && uses_udp(t);
-		t->seen_packets = packets;
-	}
-	return silent;
+	due_clear(&t->keepalive);
+	if (t->out == NULL || t->out->path.dport == 0)
+		return;
+	t->kept_ms = engine_ms();
+	due_init(&t->keepalive, keep_alive, t);
+	due_set(&t->keepalive, t->kept_ms + KEEPALIVE_MS);
 }

@@ -23,16 +23,25 @@
 /* Packets of an SPI without keys may come to either. */
 #define HOLDERS		2
 
+#define EVENTS_MAX	1024	/* of the workers', between messages */
+#define UNSENT_MAX	4096	/* messages that the parent has not read */
+#define UNSENT_MS	10	/* until they are counted again */
+
 struct hold {
 	struct data_sa	sa[HOLDERS];
 	unsigned int	n;		/* as many as there are */
 	unsigned int	out;		/* not back yet */
 };
 
+static void	take_events(void *);
+
 static struct worker	*workers[WORKERS_MAX];
 static unsigned int	 nworkers;
 static unsigned int	 next_home;
 static struct data_queue done;
+static struct event	*said;		/* there is something in it */
+static struct data_node	*todo;		/* taken out, not looked at yet */
+static struct due	 rest = { .act = take_events };
 static struct engine_conf conf;
 
 /* --- start --- */
@@ -182,7 +191,6 @@ workers_add_sa(struct sa *sa)
 void
 workers_remove_sa(struct sa *sa)
 {
-	sa->left = 1;
 	if (sa->req.dir == SA_IN)
 		give(sa->hot->home, new_command(DATA_SA_REMOVE, NULL,
 		    sa->hot));
@@ -219,7 +227,7 @@ static void
 join(struct sa *sa)
 {
 	sa->moving = 0;
-	if (sa->left)
+	if (sa->removed)
 		return;
 	sa->hot->path = sa->path;
 	workers_add_sa(sa);
@@ -358,6 +366,9 @@ event_came(struct data_event *ev)
 	case DATA_EV_USED:
 		sa_used(ev->owner);
 		break;
+	case DATA_EV_ACTIVE:
+		sa_active(ev->owner);
+		break;
 	case DATA_EV_LIFE:
 		sa_life(ev->owner);
 		break;
@@ -369,27 +380,46 @@ event_came(struct data_event *ev)
 	}
 }
 
+/*
+ * Some of it at a time: a flush of many SAs comes back at once, and each has
+ * something for the ledger, which is not sent faster than the parent reads.
+ */
 static void
-worker_says(evutil_socket_t fd, short what, void *arg)
+take_events(void *arg)
 {
-	struct data_node *n, *next;
+	struct data_node *n;
+	int i;
 
-	(void)fd;
-	(void)what;
 	(void)arg;
-	for (n = data_queue_take(&done); n != NULL; n = next) {
-		next = n->next;
+	if (todo == NULL)
+		todo = data_queue_take(&done);
+	for (i = 0; i < EVENTS_MAX && (n = todo) != NULL &&
+	    engine_unsent() < UNSENT_MAX; i++) {
+		todo = n->next;
 		/* commands and events begin alike */
 		event_came((struct data_event *)n);
 	}
+	if (todo == NULL)
+		event_add(said, NULL);
+	else {
+		event_del(said);
+		due_set(&rest, engine_ms() + (i < EVENTS_MAX ? UNSENT_MS : 0));
+	}
+}
+
+static void
+worker_says(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	take_events(arg);
 }
 
 void
 workers_listen(struct event_base *base)
 {
-	struct event *ev = event_new(base, done.fd[0], EV_READ | EV_PERSIST,
-	    worker_says, NULL);
-
-	if (ev == NULL || event_add(ev, NULL) == -1)
+	said = event_new(base, done.fd[0], EV_READ | EV_PERSIST, worker_says,
+	    NULL);
+	if (said == NULL || event_add(said, NULL) == -1)
 		fatal("events");
 }
