@@ -4,6 +4,7 @@
 # of their messages, and secd with a child that fell to an attacker.
 
 UNIT_CORE_TESTS = tests/unit/addr_test tests/unit/data_test \
+	  tests/unit/due_test \
 	  tests/unit/hex_test tests/unit/ipc_test tests/unit/key_test \
 	  tests/unit/path_test tests/unit/request_test \
 	  tests/unit/selftest_test tests/unit/worker_test \
@@ -52,6 +53,11 @@ tests/unit/data_test: tests/unit/data_test.c ${DATA_TEST_OBJS} \
 	  ${CORE_TEST_HDRS} ${DATA_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/data_test.c \
 	    ${DATA_TEST_OBJS} -lcrypto ${OS_LIBS} -lpthread
+
+tests/unit/due_test: tests/unit/due_test.c secd/engine/due.o \
+	  ${CORE_TEST_HDRS} ${ENGINE_HDRS} ${DATA_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/due_test.c \
+	    secd/engine/due.o -levent_core ${OS_LIBS}
 
 WORKER_TEST_OBJS = ${DATA_OBJS} ${SYS_OBJS} secd/addr.o libesp/libesp.a
 tests/unit/worker_test: tests/unit/worker_test.c ${WORKER_TEST_OBJS} \

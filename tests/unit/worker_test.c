@@ -89,6 +89,10 @@ events(void)
 			strcat(text, ((struct data_event *)n)->owner == &in ?
 			    "in-used " : "out-used ");
 			break;
+		case DATA_EV_ACTIVE:
+			strcat(text, ((struct data_event *)n)->owner == &in ?
+			    "in-active " : "out-active ");
+			break;
 		case DATA_EV_LIFE:
 			strcat(text, "life ");
 			break;
@@ -249,7 +253,8 @@ outbound(void)
 	give(c);
 	events();
 	from_tun();
-	tells("", "a packet that cannot leave is no use of the SA");
+	tells("out-active ", "a packet that cannot leave is no use of the SA, "
+	    "but has a number");
 	is(counter_get(&out.drops[DROP_NO_WIRE]), 1, "for want of a socket");
 	add_udp();
 	from_tun();
@@ -274,6 +279,11 @@ outbound(void)
 	tells("life ", "octets count too");
 	atomic_store(&out.life_bytes, UINT64_MAX);
 	atomic_store(&out.ev_life.pending, 0);
+
+	atomic_store(&out.ev_active.pending, 0);
+	from_tun();
+	from_tun();
+	tells("out-active ", "active once more when main asks for it, once");
 }
 
 static void
@@ -285,7 +295,8 @@ inbound(void)
 
 	seal(&d, buf);
 	send_from(peer, &d);
-	tells("in-used ", "in: the first packet, from where it should be");
+	tells("in-active in-used ", "in: the first packet, from where it "
+	    "should be");
 	seal(&old, buf2);
 	seal(&d, buf);
 	send_from(other, &d);
@@ -393,6 +404,7 @@ removal(void)
 	in.used = 0;
 	in.follow = 1;
 	atomic_store(&in.ev_used.pending, 0);
+	atomic_store(&in.ev_active.pending, 0);
 	atomic_store(&in.life_packets, 1);
 	seal(&d, buf);
 	send_from(other, &d);
@@ -400,7 +412,8 @@ removal(void)
 	give(command(DATA_FENCE));
 	seal(&d, buf);
 	send_from(other, &d);
-	tells("moved in-used life fence ", "events, then the fence, then none");
+	tells("moved in-active in-used life fence ", "events, then the fence, "
+	    "then none");
 }
 
 int
