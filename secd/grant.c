@@ -3,6 +3,9 @@
  * Numbers granted from the ledger.  What is granted once, to whomever, is never
  * granted again: a grant starts above every earlier mark of its key.
  */
+#include <sys/queue.h>
+#include <sys/tree.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,15 +21,33 @@
 /* A grant that waits for the disk. */
 struct waiting {
 	TAILQ_ENTRY(waiting)	 entry;
+	RB_ENTRY(waiting)	 by_key;	/* its highest first */
 	struct ipc		*ipc;
 	uint32_t		 id;
 	struct msg_reserved	 m;
 };
 
+RB_HEAD(waitings_by_key, waiting);
+
 static TAILQ_HEAD(, waiting) waitings = TAILQ_HEAD_INITIALIZER(waitings);
+static struct waitings_by_key keys = RB_INITIALIZER(&keys);
 static struct ledger	*ledger;
 static struct ledger_sync *syncer;
 static char		*path;
+
+static int
+cmp_key(const struct waiting *a, const struct waiting *b)
+{
+	int r = memcmp(a->m.digest, b->m.digest, KEY_DIGEST_LEN);
+
+	if (r != 0)
+		return r;
+	/* no number is granted twice, so no two have one top */
+	return a->m.top > b->m.top ? -1 : a->m.top < b->m.top;
+}
+
+RB_PROTOTYPE(waitings_by_key, waiting, by_key, cmp_key)
+RB_GENERATE(waitings_by_key, waiting, by_key, cmp_key)
 
 int
 grant_init(int statefd, const char *statedir, char *why, size_t size)
@@ -69,6 +90,7 @@ committed(int error, void *arg)
 			fill_error(&w->m, error);
 		}
 		answer(w->ipc, w->id, &w->m);
+		RB_REMOVE(waitings_by_key, &keys, w);
 		TAILQ_REMOVE(&waitings, w, entry);
 		free(w);
 	}
@@ -107,16 +129,18 @@ tell_seen(struct ipc *ipc, uint32_t id, const struct msg_reserve *r,
 static uint64_t
 highest(const uint8_t digest[KEY_DIGEST_LEN])
 {
-	const struct waiting *w;
+	struct waiting first, *w;
 	struct ledger_key k;
 	uint64_t top = 0;
 
 	if (ledger_find(ledger, digest, &k) == 0)
 		top = k.durable > k.seen ? k.durable : k.seen;
-	TAILQ_FOREACH(w, &waitings, entry)
-		if (memcmp(w->m.digest, digest, KEY_DIGEST_LEN) == 0 &&
-		    w->m.top > top)
-			top = w->m.top;
+	memcpy(first.m.digest, digest, KEY_DIGEST_LEN);
+	first.m.top = UINT64_MAX;
+	w = RB_NFIND(waitings_by_key, &keys, &first);
+	if (w != NULL && memcmp(w->m.digest, digest, KEY_DIGEST_LEN) == 0 &&
+	    w->m.top > top)
+		top = w->m.top;
 	return top;
 }
 
@@ -162,6 +186,7 @@ grant_reserve(struct ipc *ipc, uint32_t id, const struct msg_reserve *r)
 		w->id = id;
 		w->m = m;
 		TAILQ_INSERT_TAIL(&waitings, w, entry);
+		RB_INSERT(waitings_by_key, &keys, w);
 		ledger_sync_kick(syncer);
 		return;
 	}
