@@ -70,9 +70,11 @@ struct esp_cipher_ops {
 /* The replay window of an inbound SA, and its guess of high halves. */
 struct esp_replay {
 	uint64_t	 top;		/* highest authenticated number */
-	uint64_t	*ring;		/* mask + 1 words; number n is bit
-					 * n % 64 of word n / 64 & mask */
-	uint32_t	 mask;
+	uint64_t	*ring;		/* of words; number n is bit n % 64 of
+					 * its block's word */
+	uint32_t	 words;
+	uint32_t	 at;		/* top's word; those before it, round
+					 * the ring, are of the blocks below */
 	uint32_t	 window;	/* numbers that are told apart; 0 = all
 					 * are taken and ring is NULL */
 	int		 esn;

@@ -6,12 +6,13 @@
  * sa.c at set-up.
  *
  * The record is a ring of 64-bit words in the manner of RFC 6479: number n is
- * bit n % 64 of word n / 64 modulo the ring.  Moving forward clears whole
- * words and no bit is ever shifted.  The words stand for the block of 64
- * numbers that top is in and those right below it, and they are as many as a
- * window can touch that begins in the middle of a word; so clearing a block
- * that top enters takes its word from one that has left the window.  The window
- * is exact, not rounded to words.
+ * bit n % 64 of a word.  Moving forward clears whole words and no bit is ever
+ * shifted.  The words stand for the block of 64 numbers that top is in and
+ * those right below it, and they are as many as a window can touch that begins
+ * in the middle of a word; so clearing a block that top enters takes its word
+ * from one that has left the window.  The window is exact, not rounded to
+ * words.  Where top's word is, is kept: a ring of 2^n words would find it by
+ * the number, but be nearly twice as large for the usual windows.
  *
  * Invariant: for every number n in (top - window, top] its bit says whether it
  * was seen; bits above top in top's word are 0; number 0 counts as seen.
@@ -34,15 +35,8 @@
 uint32_t
 esp_replay_words(uint32_t window)
 {
-	uint32_t need, words;
-
-	if (window == 0)
-		return 0;
 	/* it may begin with the last number of a word */
-	need = (window + WORD_BITS - 2) / WORD_BITS + 1;
-	for (words = 2; words < need; words *= 2)
-		;
-	return words;
+	return window == 0 ? 0 : (window + WORD_BITS - 2) / WORD_BITS + 1;
 }
 
 /* The bits of number n's word up to n. */
@@ -52,10 +46,13 @@ up_to(uint64_t n)
 	return UINT64_MAX >> (WORD_BITS - 1 - n % WORD_BITS);
 }
 
+/* The word of a number up to top, and not more blocks below than words. */
 static uint64_t *
 word_of(const struct esp_replay *r, uint64_t n)
 {
-	return &r->ring[(n / WORD_BITS) & r->mask];
+	uint32_t back = (uint32_t)(r->top / WORD_BITS - n / WORD_BITS);
+
+	return &r->ring[r->at >= back ? r->at - back : r->at + r->words - back];
 }
 
 static void
@@ -64,7 +61,7 @@ set_top(struct esp_replay *r, uint64_t top)
 	r->top = top;
 	if (r->window == 0)
 		return;
-	memset(r->ring, 0xff, ((size_t)r->mask + 1) * sizeof(*r->ring));
+	memset(r->ring, 0xff, r->words * sizeof(*r->ring));
 	*word_of(r, top) = up_to(top);
 }
 
@@ -74,7 +71,8 @@ esp_replay_init(struct esp_replay *r, uint64_t *ring, uint32_t window, int esn,
 {
 	r->ring = window == 0 ? NULL : ring;
 	r->window = window;
-	r->mask = window == 0 ? 0 : esp_replay_words(window) - 1;
+	r->words = esp_replay_words(window);
+	r->at = 0;
 	r->esn = esn;
 	set_top(r, top);
 }
@@ -124,34 +122,42 @@ esp_replay_check(const struct esp_replay *r, uint64_t seq)
 static void
 move_top(struct esp_replay *r, uint64_t seq)
 {
-	uint64_t from = r->top / WORD_BITS, to = seq / WORD_BITS;
+	uint64_t blocks = seq / WORD_BITS - r->top / WORD_BITS;
 
 	r->top = seq;
-	if (to - from > r->mask) {
-		memset(r->ring, 0, ((size_t)r->mask + 1) * sizeof(*r->ring));
+	if (blocks >= r->words) {
+		memset(r->ring, 0, r->words * sizeof(*r->ring));
 		return;
 	}
-	while (from < to)
-		r->ring[++from & r->mask] = 0;
+	for (; blocks > 0; blocks--) {
+		r->at = r->at + 1 == r->words ? 0 : r->at + 1;
+		r->ring[r->at] = 0;
+	}
 }
 
 void
 esp_replay_mark(struct esp_replay *r, uint64_t seq)
 {
-	if (r->window == 0) {
-		if (seq > r->top)
-			r->top = seq;
+	const uint64_t bit = (uint64_t)1 << seq % WORD_BITS;
+
+	if (seq <= r->top) {
+		if (r->window != 0)
+			*word_of(r, seq) |= bit;
 		return;
 	}
-	if (seq > r->top)
-		move_top(r, seq);
-	*word_of(r, seq) |= (uint64_t)1 << seq % WORD_BITS;
+	if (r->window == 0) {
+		r->top = seq;
+		return;
+	}
+	move_top(r, seq);
+	r->ring[r->at] |= bit;
 }
 
 void
 esp_replay_advance(struct esp_replay *r, uint64_t seq)
 {
-	uint64_t n, words;
+	uint32_t older;
+	uint64_t n;
 
 	if (seq >= r->top) {
 		set_top(r, seq);
@@ -160,8 +166,11 @@ esp_replay_advance(struct esp_replay *r, uint64_t seq)
 	if (r->window == 0 || r->top - seq >= r->window)
 		return;
 	/* every older block that still has a word of its own */
-	words = r->mask - (r->top / WORD_BITS - seq / WORD_BITS);
-	for (n = seq / WORD_BITS; words > 0 && n > 0; words--)
-		r->ring[--n & r->mask] = UINT64_MAX;
+	older = r->words - 1 -
+	    (uint32_t)(r->top / WORD_BITS - seq / WORD_BITS);
+	for (n = seq; older > 0 && n >= WORD_BITS; older--) {
+		n -= WORD_BITS;
+		*word_of(r, n) = UINT64_MAX;
+	}
 	*word_of(r, seq) |= up_to(seq);
 }
