@@ -28,7 +28,7 @@ WINDOW = 32			# requests on their way
 # --- PF_KEY without waiting for each answer ---
 
 def pipeline(client, kind, many):
-    """Requests whose extensions are in many; all have to succeed.  Seconds."""
+    """Requests with each of these extensions; all have to succeed.  Seconds."""
     esp, number = client.dialect.ESP, pfkey.TYPES[kind]
     started, out, bad = time.monotonic(), 0, 0
 
@@ -206,17 +206,29 @@ def facts(row):
 
 
 def rates(row):
-    """SAs a second: PF_KEY pipelined, secctl -f, and one secctl each."""
-    d, n, few = row.secd[0], 2000, 50
-    keys = [os.urandom(36) for _ in range(n)]
-    client, added = install(d, 0, keys)
-    removed = pipeline(client, "DELETE", removing(client, 0, n))
+    """SAs a second: PF_KEY pipelined, of a thousand at first and beside 9,000
+    others; secctl -f, and one secctl each."""
+    d, n, few, many, block = row.secd[0], 2000, 50, 10000, 1000
+    keys = [os.urandom(36) for _ in range(many)]
+    client = pfkey.Client(d, "bench")
+    client.begin()
+    exts = adding(client, 0, keys, 1)
+    took = [pipeline(client, "ADD", exts[at:at + block])
+        for at in range(0, many, block)]
+    exts = removing(client, 0, many)
+    gone = [pipeline(client, "DELETE", exts[at - block:at])
+        for at in range(many, 0, -block)]
     client.close()
-    got = {"pfkey_add": n / added, "pfkey_remove": n / removed}
-    words = [daemon.sa_words("sec0", "in", FIRST + n + i, *ends(0),
+    got = {"pfkey_add": block / took[0], "pfkey_add_many": block / took[-1],
+        "pfkey_remove": block / gone[-1],
+        "pfkey_remove_many": block / gone[0]}
+    # what IKE has removed drains first
+    lib.until(lambda: len(d.sas()) <= 2, "SAs to drain", 20)
+    first, keys = FIRST + many, keys[:n]
+    words = [daemon.sa_words("sec0", "in", first + i, *ends(0),
         "aes-256-gcm", daemon.key_file("%s.many%d" % (row.name, i), k))
         for i, k in enumerate(keys)]
-    names = ["spi 0x%x dst %s" % (FIRST + n + i, rows.OUTER[0])
+    names = ["spi 0x%x dst %s" % (first + i, rows.OUTER[0])
         for i in range(n)]
     for verb, lines in (("add", words), ("remove", names)):
         text = "".join("%s sa %s\n" % (verb, w) for w in lines)

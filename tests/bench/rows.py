@@ -206,10 +206,16 @@ class Secd(Row):
                 self.must(bool(sa["encap"]) == (self.wire == UDP),
                     "its SA is in UDP or not")
             if not self.older:
-                self.must(d.json("process")["crypto_backend"] ==
-                    self.backend, "the cipher is that of " + self.backend)
-                self.must(d.iface()["output_now"] == (self.output or
-                    "output raw").split()[1], "output is as asked")
+                self.prove_choices(d)
+
+    def prove_choices(self, d):
+        suites = d.json("crypto")["suites"]
+        backend = [c["backend"] for c in suites if c["enc"] == "aes-256-gcm"]
+        self.must(backend == [self.backend], "the cipher is %s's, but %s" % (
+            self.backend, backend))
+        now = d.iface()
+        self.must(now["output_now"] == (self.output or "output raw").split(
+            )[1], "output is as asked: " + str(now["output_reason"]))
 
     def must(self, cond, what):
         if not cond:
