@@ -29,10 +29,14 @@ def idle(row):
 
 
 def loaded(row):
-    stream = tcp.Stream(row, 8).start()
+    # a busy machine's pings take longer than 20 ms each
+    stream = tcp.Stream(row, 60).start()
     time.sleep(1.5)
-    got = pings(row, 250, 0.02)
-    if stream.client.poll() is not None:
+    try:
+        got = pings(row, 250, 0.02)
+    finally:
+        there = stream.abandon()
+    if not there:
         raise lib.Failure("%s: the stream ended before the pings" % row.name)
-    got["gbps"] = stream.finish()[0] / 1e9
+    time.sleep(0.5)			# until its last packets are gone
     return got

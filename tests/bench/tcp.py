@@ -37,6 +37,15 @@ class Stream:
             "-J"], stdout=subprocess.PIPE, **quiet)
         return self
 
+    def abandon(self):
+        """It was only there to be in the way; False if it was not."""
+        there = self.client.poll() is None
+        for p in (self.client, self.server):
+            p.kill()
+            p.wait()
+        self.client.stdout.close()
+        return there
+
     def finish(self):
         """(bits/s as received, octets received)"""
         try:
