@@ -58,11 +58,11 @@ PFKEY_OBJS = secd/control/pfkey_conv.o secd/control/pfkey_flow.o \
 	  secd/control/pfkey_tab.o
 CONTROL_HDRS = secd/control/control.h secd/control/pfkey_msg.h
 ENGINE_OBJS = secd/engine/books.o secd/engine/crypto.o secd/engine/due.o \
-	  secd/engine/engine.o secd/engine/ike.o secd/engine/key.o \
-	  secd/engine/life.o secd/engine/map.o secd/engine/move.o \
-	  secd/engine/reserve.o secd/engine/sadb.o secd/engine/selftest.o \
-	  secd/engine/show.o secd/engine/takeover.o secd/engine/tunnel.o \
-	  secd/engine/wire.o secd/engine/workers.o
+	  secd/engine/engine.o secd/engine/hop.o secd/engine/ike.o \
+	  secd/engine/key.o secd/engine/life.o secd/engine/map.o \
+	  secd/engine/move.o secd/engine/reserve.o secd/engine/sadb.o \
+	  secd/engine/selftest.o secd/engine/show.o secd/engine/takeover.o \
+	  secd/engine/tunnel.o secd/engine/wire.o secd/engine/workers.o
 ENGINE_HDRS = secd/engine/engine.h
 DATA_OBJS = secd/data/drop.o secd/data/in.o secd/data/out.o \
 	  secd/data/queue.o secd/data/satab.o secd/data/worker.o

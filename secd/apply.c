@@ -137,6 +137,7 @@ send_all(int keep, char *why, size_t size)
 	int error;
 
 	wires_udp(target);
+	wires_bypass(target);
 	say(MSG_CONF_BEGIN, -1, NULL, 0);
 	TAILQ_FOREACH(ci, &target->ifaces, entry) {
 		d = device_find(ci->conf.name);

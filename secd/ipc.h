@@ -89,6 +89,7 @@ enum msg_type {
 	MSG_CHANNEL,		/* fd: the other child */
 	MSG_LISTEN,		/* struct msg_listen, fd: control listens */
 	MSG_WIRE,		/* struct msg_wire, fd: an outer socket */
+	MSG_BYPASS,		/* struct msg_bypass, fd: for `output packet' */
 	MSG_CONF_BEGIN,		/* no body */
 	MSG_CONF_IFACE,		/* struct msg_conf_iface, fd of a new tun */
 	MSG_CONF_SA,		/* struct msg_conf_sa, fd of its key file */
@@ -368,6 +369,18 @@ struct msg_wire {
 	uint32_t	port;		/* UDP, host order; 0: raw ESP */
 	uint32_t	worker;		/* raw: whose */
 	uint32_t	offload;	/* UDP: SYS_GSO, SYS_GRO in effect */
+};
+
+/* What is needed to send past the kernel's output of IP; once, or never. */
+enum bypass_kind {
+	BYPASS_FRAMES,			/* sends them; one for each worker */
+	BYPASS_ASK,			/* rtnetlink: answers ... */
+	BYPASS_EVENTS			/* ... and changes */
+};
+
+struct msg_bypass {
+	uint32_t	kind;
+	uint32_t	worker;		/* frames: whose */
 };
 
 /*

@@ -62,6 +62,7 @@ static const struct {
 	[MSG_CHANNEL] = { "channel", 0 },
 	[MSG_LISTEN] = { "listen", sizeof(struct msg_listen) },
 	[MSG_WIRE] = { "wire", sizeof(struct msg_wire) },
+	[MSG_BYPASS] = { "bypass", sizeof(struct msg_bypass) },
 	[MSG_CONF_BEGIN] = { "conf begin", 0 },
 	[MSG_CONF_IFACE] = { "conf interface", sizeof(struct msg_conf_iface) },
 	[MSG_CONF_SA] = { "conf sa", sizeof(struct msg_conf_sa) },

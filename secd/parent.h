@@ -160,6 +160,8 @@ void	wires_raw(unsigned int workers);
  * cannot be had is a line in the log, and tried again the next time.
  */
 void	wires_udp(const struct conf *);
+/* What an interface of it needs for `output packet', once. */
+void	wires_bypass(const struct conf *);
 
 /* --- apply.c: from one configuration to another --- */
 

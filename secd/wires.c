@@ -2,6 +2,10 @@
 /*
  * Outer sockets: made here, where the right to is, and handed to the engine for
  * good.  The parent keeps none, nor ever reads from one.
+ *
+ * Those for `output packet' are made when an interface first wants it: whoever
+ * has them can send any frame by any device, and an engine that does not need
+ * that shall not be able to.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -23,6 +27,9 @@ static struct port {
 	int		told[2];	/* the errno in the log; 0 none */
 } ports[PORTS_MAX];
 static unsigned int	nports;
+
+/* What has been handed for `output packet', or cannot be had. */
+static int	bypass_done;
 
 static void
 hand(int fd, uint8_t af, uint16_t port, unsigned int worker,
@@ -149,4 +156,59 @@ wires_udp(const struct conf *c)
 		else if (ci->conf.encap != ENCAP_NONE)
 			need(UDP_ENCAP_PORT);
 	}
+}
+
+/* --- output packet --- */
+
+static int
+hand_bypass(int fd, enum bypass_kind kind, unsigned int worker)
+{
+	struct msg_bypass m = { .kind = kind, .worker = worker };
+
+	if (fd == -1) {
+		log_warn("no 'output packet', raw instead: its %s",
+		    kind == BYPASS_FRAMES ? "packet socket" :
+		    "netlink sockets");
+		return -1;
+	}
+	if (ipc_send_now(parent_engine(), MSG_BYPASS, 0, fd, &m,
+	    sizeof(m)) == -1)
+		fatal("engine");
+	close(fd);
+	return 0;
+}
+
+static int
+frames(unsigned int worker)
+{
+	int fd;
+
+	sys_priv(SYS_PRIV_NET);
+	fd = sys_packet_socket();
+	sys_priv(0);
+	return hand_bypass(fd, BYPASS_FRAMES, worker);
+}
+
+/* The one to ask by comes last: with it the engine has all it needs. */
+static void
+bypass(void)
+{
+	unsigned int i;
+
+	bypass_done = 1;
+	for (i = 0; i < parent.engine.workers; i++)
+		if (frames(i) == -1)
+			return;
+	if (hand_bypass(sys_route_socket(1), BYPASS_EVENTS, 0) == 0)
+		hand_bypass(sys_route_socket(0), BYPASS_ASK, 0);
+}
+
+void
+wires_bypass(const struct conf *c)
+{
+	const struct conf_iface *ci;
+
+	TAILQ_FOREACH(ci, &c->ifaces, entry)
+		if (ci->conf.output == OUTPUT_PACKET && !bypass_done)
+			bypass();
 }

@@ -44,7 +44,8 @@ tests/unit/tun_test: tests/unit/tun_test.c ${SYS_TEST_OBJS} ${SYS_TEST_HDRS}
 
 OPENBSD_SRCS = secd/sys/confine_OpenBSD.c secd/sys/filter_OpenBSD.c \
 	  secd/sys/iface_OpenBSD.c secd/sys/mb_OpenBSD.c \
-	  secd/sys/sock_OpenBSD.c secd/sys/tun_OpenBSD.c
+	  secd/sys/packet_OpenBSD.c secd/sys/sock_OpenBSD.c \
+	  secd/sys/tun_OpenBSD.c
 
 lint-openbsd:
 	for f in ${OPENBSD_SRCS}; do \

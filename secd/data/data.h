@@ -188,6 +188,14 @@ struct data_if {
 	struct data_event ev_nosa;	/* a packet found no outbound SA; told
 					 * again when pending is cleared */
 	atomic_int	 tell_nosa;	/* main: push ev_nosa when that is so */
+	struct sys_hop	 hop;		/* how packets between its addresses,
+					 * not in UDP, leave; ifindex 0: by
+					 * the raw socket, as all others */
+	int		 once;		/* the next batch by the raw socket, for
+					 * the kernel to look at the hop */
+	struct data_event ev_hop;	/* hop failed, and was given up; the
+					 * reason is in hop_error */
+	atomic_int	 hop_error;
 	unsigned int	 ncounts;	/* one for each worker */
 	struct data_count *count;
 };
@@ -210,6 +218,8 @@ enum data_cmd_type {
 	DATA_SA_MOVE,		/* sa's path is cmd's from now on */
 	DATA_SA_LEAVE,		/* as REMOVE: it moves to another worker */
 	DATA_WIRE_ADD,		/* send by this socket; if listen, receive */
+	DATA_HOP,		/* iface's hop, and whether once */
+	DATA_FRAMES,		/* what has a hop leaves by this fd */
 	DATA_QUIT,
 	/* worker to main: struct data_event */
 	DATA_EV_LOW,		/* sa reached its low mark */
@@ -219,7 +229,8 @@ enum data_cmd_type {
 	DATA_EV_LIFE,		/* sa reached life_packets or life_bytes */
 	DATA_EV_MOVED,		/* sa's newest packet came from moved_to */
 	DATA_EV_NOSA,		/* iface had a packet and no outbound SA */
-	DATA_EV_PROBE		/* a wire got the probe that main sent */
+	DATA_EV_PROBE,		/* a wire got the probe that main sent */
+	DATA_EV_HOP		/* iface's hop failed */
 };
 
 struct data_cmd {
@@ -228,11 +239,13 @@ struct data_cmd {
 	struct data_if	*iface;
 	struct data_sa	*sa;
 	struct data_path path;		/* SA_MOVE; its wire: WIRE_ADD */
+	struct sys_hop	 hop;
 	int		 fd;
 	uint16_t	 port;		/* UDP, host order; 0 raw ESP */
 	uint8_t		 af;
 	uint8_t		 listen;
 	uint8_t		 many;		/* UDP: sends by SYS_GSO */
+	uint8_t		 once;
 };
 
 /* Fill in an SA's or an interface's events before its first command. */
@@ -279,6 +292,8 @@ struct out {
 	uint32_t	 octets[SYS_BATCH];	/* of their inner packets */
 	unsigned int	 n;
 	unsigned int	 more;		/* the last one may take another */
+	size_t		 head;		/* room before each, for its headers;
+					 * 0: the kernel writes them */
 	size_t		 used;		/* octets of buf */
 	uint8_t		 buf[OUT_SIZE];
 };
@@ -328,6 +343,8 @@ struct worker {
 	struct data_queue *done;	/* workers to main: cmds and events */
 	struct event	 ev_cmds;
 	struct wire	 wires[WIRES_MAX];
+	int		 frames;	/* sends by a hop; -1: none */
+	uint16_t	 ident;		/* of its next IPv4 packet */
 	counter		 probe;		/* main: the number awaited; 0 none */
 	struct satab	 satab;
 	counter		 stray[DROP_MAX];	/* of no interface */

@@ -8,6 +8,11 @@
  * where it lies to its place among those that are sent: the encryption is the
  * only copy.  In UDP, packets of one length lie without a gap, and the system
  * cuts them apart again behind its own IP output.
+ *
+ * Raw ones of an interface with a hop leave as frames, past the kernel's output
+ * of IP.  What is larger than a frame goes by the raw socket, between those
+ * before and behind it, and the kernel cuts it; and so does whatever the hop
+ * does not take after all: it is then given up, and main has to look.
  */
 #include <errno.h>
 
@@ -28,23 +33,84 @@ drop(struct worker *w, struct data_if *dif, struct data_sa *sa,
 
 /* --- what is to be sent --- */
 
-/* Hand all to the socket; each datagram gets its error, or 0. */
+/* Is the hop one for this path?  They change by commands of their own. */
+static int
+has_hop(const struct worker *w, const struct data_if *dif,
+    const struct data_path *path)
+{
+	const struct sys_hop *hop = &dif->hop;
+
+	return hop->ifindex != 0 && w->frames != -1 && path->dport == 0 &&
+	    addr_equal(&path->dst, &hop->dst) &&
+	    (path->src.af == 0 || addr_equal(&path->src, &hop->src));
+}
+
+/* Hand those from first to end to a socket; each gets its error, or 0. */
 static void
-send_all(struct worker *w, const struct data_path *path)
+send_by_socket(struct worker *w, const struct data_path *path,
+    unsigned int first, unsigned int end)
 {
 	struct wire *wire = &w->wires[path->wire];
-	struct out *o = &w->out;
+	struct sys_dgram *d = w->out.d;
 	unsigned int i;
 
-	for (i = 0; i < o->n; i++) {
-		o->d[i].src = path->src;
-		o->d[i].dst = path->dst;
-		o->d[i].dport = path->dport;
+	for (i = first; i < end; i++) {
+		d[i].src = path->src;
+		d[i].dst = path->dst;
+		d[i].dport = path->dport;
 	}
 	if (wire->port != 0)
-		sys_udp_send(wire->fd, wire->af, o->d, (int)o->n);
+		sys_udp_send(wire->fd, wire->af, d + first,
+		    (int)(end - first));
 	else
-		sys_esp_send(wire->fd, wire->af, o->d, (int)o->n);
+		sys_esp_send(wire->fd, wire->af, d + first,
+		    (int)(end - first));
+}
+
+/* The same as frames, as far as the hop takes them; where that ended. */
+static unsigned int
+send_by_hop(struct worker *w, struct data_if *dif, unsigned int first,
+    unsigned int end)
+{
+	int n = sys_packet_send(w->frames, &dif->hop, &w->ident,
+	    w->out.d + first, (int)(end - first));
+
+	if (first + (unsigned int)n < end) {
+		atomic_store(&dif->hop_error, errno);
+		dif->hop.ifindex = 0;
+		data_event_push(w->done, &dif->ev_hop);
+	}
+	return first + (unsigned int)n;
+}
+
+/* In order, those that fit into frames and those that do not. */
+static void
+send_mixed(struct worker *w, struct data_if *dif, const struct data_path *path)
+{
+	const struct out *o = &w->out;
+	const size_t room = dif->hop.room;
+	unsigned int i, end;
+
+	for (i = 0; i < o->n; i = end) {
+		for (end = i + 1; end < o->n && (o->d[end].len <= room) ==
+		    (o->d[i].len <= room); end++)
+			;
+		if (o->d[i].len <= room && dif->hop.ifindex != 0)
+			i = send_by_hop(w, dif, i, end);
+		if (i < end)
+			send_by_socket(w, path, i, end);
+	}
+}
+
+static void
+send_all(struct worker *w, struct data_if *dif, const struct data_path *path)
+{
+	if (w->out.head != 0 && !dif->once) {
+		send_mixed(w, dif, path);
+		return;
+	}
+	dif->once = 0;
+	send_by_socket(w, path, 0, w->out.n);
 }
 
 static void
@@ -56,7 +122,7 @@ flush(struct worker *w, struct data_if *dif, struct data_sa *sa)
 	unsigned int i;
 
 	if (o->n > 0 && !no_wire)
-		send_all(w, &sa->path);
+		send_all(w, dif, &sa->path);
 	for (i = 0; i < o->n; i++) {
 		if (no_wire || o->d[i].error != 0) {
 			drop(w, dif, sa, no_wire ? DROP_NO_WIRE :
@@ -89,7 +155,7 @@ joins(const struct out *o, size_t len)
 	    d->len + len <= OUT_LONGEST;
 }
 
-/* The packet at buf + used has been made. */
+/* The packet at buf + used + head has been made. */
 static void
 append(struct worker *w, const struct wire *wire, size_t len, size_t inner)
 {
@@ -106,6 +172,7 @@ append(struct worker *w, const struct wire *wire, size_t len, size_t inner)
 	} else {
 		i = o->n++;
 		d = &o->d[i];
+		o->used += o->head;
 		d->data = o->buf + o->used;
 		d->len = len;
 		d->segment = 0;
@@ -134,11 +201,12 @@ seal(struct worker *w, struct data_if *dif, struct data_sa *sa, uint8_t *pkt,
 	enum esp_status st;
 
 	/* whatever it is, there is room for it now */
-	if (o->n == SYS_BATCH || sizeof(o->buf) - o->used < SLOT_MAX + LINE)
+	if (o->n == SYS_BATCH || sizeof(o->buf) - o->used < SLOT_MAX + LINE +
+	    o->head)
 		flush(w, dif, sa);
 	out.base = o->buf;
 	out.cap = sizeof(o->buf);
-	out.data = o->buf + o->used;
+	out.data = o->buf + o->used + o->head;
 	out.len = 0;
 	if ((st = esp_seal(sa->esp, &in, &out)) == ESP_OK)
 		append(w, &w->wires[sa->path.wire], out.len, len);
@@ -207,8 +275,10 @@ out_run(struct worker *w, struct data_if *dif)
 	struct data_sa *sa = dif->out;
 	unsigned int n, total = 0;
 
-	if (sa != NULL)
+	if (sa != NULL) {
 		take_grant(sa);
+		w->out.head = has_hop(w, dif, &sa->path) ? SYS_PACKET_HEAD : 0;
+	}
 	do
 		total += n = read_and_seal(w, dif, sa);
 	while (n > 0 && total < BUDGET);

@@ -39,6 +39,7 @@ data_if_init(struct data_if *dif, int fd, void *owner,
 	dif->ncounts = ncounts;
 	event_init(&dif->ev_gone, DATA_EV_GONE, owner);
 	event_init(&dif->ev_nosa, DATA_EV_NOSA, owner);
+	event_init(&dif->ev_hop, DATA_EV_HOP, owner);
 }
 
 uint64_t
@@ -172,6 +173,13 @@ carry_out(struct worker *w, struct data_cmd *c)
 	case DATA_WIRE_ADD:
 		wire_add(w, c);
 		break;
+	case DATA_HOP:
+		c->iface->hop = c->hop;
+		c->iface->once = c->once;
+		break;
+	case DATA_FRAMES:
+		w->frames = c->fd;
+		break;
 	case DATA_QUIT:
 		event_base_loopbreak(w->base);
 		break;
@@ -184,6 +192,7 @@ carry_out(struct worker *w, struct data_cmd *c)
 	case DATA_EV_MOVED:
 	case DATA_EV_NOSA:
 	case DATA_EV_PROBE:
+	case DATA_EV_HOP:
 		break;
 	}
 }
@@ -213,6 +222,8 @@ worker_init(struct worker *w, struct event_base *base, unsigned int id,
 	w->base = base;
 	w->id = id;
 	w->done = done;
+	w->frames = -1;
+	w->ident = (uint16_t)(id << 12);	/* not another's at once */
 	for (i = 0; i < WIRES_MAX; i++) {
 		w->wires[i].fd = -1;
 		event_init(&w->wires[i].ev_probe, DATA_EV_PROBE, &w->wires[i]);

@@ -338,6 +338,18 @@ add_wire(const struct msg_wire *mw, int fd)
 }
 
 static void
+add_bypass(const struct msg_bypass *mb, int fd)
+{
+	if (fd == -1 || mb->kind > BYPASS_EVENTS ||
+	    mb->worker >= workers_count())
+		fatalx("malformed bypass");
+	if (mb->kind == BYPASS_FRAMES)
+		workers_frames(mb->worker, fd);
+	else
+		hop_socket(mb->kind, fd);
+}
+
+static void
 parent_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 {
 	const struct msg_verbose *mv = (struct msg_verbose *)m->body;
@@ -355,6 +367,9 @@ parent_message(struct ipc *ipc, struct ipc_msg *m, void *arg)
 		break;
 	case MSG_WIRE:
 		add_wire((struct msg_wire *)m->body, take_fd(m));
+		break;
+	case MSG_BYPASS:
+		add_bypass((struct msg_bypass *)m->body, take_fd(m));
 		break;
 	case MSG_CONF_BEGIN:
 		takeover_begin();
@@ -438,6 +453,7 @@ engine_main(const struct role_args *args)
 	due_start(base);
 	workers_start(&args->engine);
 	wire_start();
+	hop_start(base);
 	proc_filter(ROLE_ENGINE, &ready.lost);
 
 	parent = ipc_new(base, FD_PARENT, parent_message, gone, NULL);

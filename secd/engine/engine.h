@@ -15,6 +15,7 @@
 #include "libesp/esp.h"
 #include "secd/data/data.h"
 #include "secd/ipc.h"
+#include "secd/log.h"
 
 struct hold;
 struct sa;
@@ -260,6 +261,29 @@ void		 ike_get(uint32_t id, const struct msg_sa_id *);
 void		 ike_flush(uint32_t id, const struct sa_owner *);
 void		 ike_narrow(uint32_t id, const struct msg_narrow *);
 
+/* --- hop.c: past the kernel's output of IP --- */
+
+/* What is known of a tunnel's way; ours is hop.c's. */
+struct hop {
+	struct sys_route route;		/* as last asked */
+	int		 told;		/* the worker has route.hop */
+	int		 stale;		/* it is to be asked again, */
+	int64_t		 not_before;	/* but not earlier */
+	int64_t		 asked_ms;
+	uint64_t	 packets;	/* sent when it was last looked at */
+	char		 why[64];	/* why not, or "" */
+	char		 said[64];	/* in the log last */
+	struct log_limit limit;
+};
+
+void		 hop_start(struct event_base *);
+/* A socket of the parent's, of which there is one of each kind. */
+void		 hop_socket(enum bypass_kind, int fd);
+/* Its configuration, its outbound SA or that one's path may have changed. */
+void		 hop_update(struct tunnel *);
+/* The worker gave it up (data.h). */
+void		 hop_failed(struct tunnel *);
+
 /* --- tunnel.c --- */
 
 struct tunnel {
@@ -280,6 +304,7 @@ struct tunnel {
 	int64_t		 kept_ms;	/* the last one, or when out was set */
 	unsigned int	 nshared;	/* SAs on port 4500 */
 	uint64_t	 seen_packets;	/* in, at the last look at that */
+	struct hop	 hop;
 	unsigned int	 nin;		/* SAs that open packets */
 	unsigned int	 nout;		/* usable outbound ones */
 	int		 removed;	/* the worker may not know yet */
@@ -341,6 +366,11 @@ struct data_if	*workers_add_if(int fd, unsigned int takes, struct tunnel *);
 void		 workers_remove_if(struct data_if *);
 /* Send by sa (NULL: drop) from now on. */
 void		 workers_set_out(struct data_if *, struct sa *);
+/* Send so (ifindex 0: by the raw socket); the next batch once by that. */
+void		 workers_set_hop(struct data_if *, const struct sys_hop *,
+		    int once);
+/* This worker's socket for that. */
+void		 workers_frames(unsigned int worker, int fd);
 /* sa works; it is at sa->path from now on; it goes: sadb_gone() follows. */
 void		 workers_add_sa(struct sa *);
 void		 workers_move_sa(struct sa *);

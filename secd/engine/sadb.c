@@ -516,6 +516,7 @@ sadb_move(struct sa *sa, const struct sa_request *to, char *why, size_t size)
 	workers_move_sa(sa);
 	if (sa == sa->tunnel->out)
 		keepalive_start(sa->tunnel);
+	hop_update(sa->tunnel);
 	return 0;
 }
 

@@ -44,6 +44,7 @@ tunnel_new(const struct iface_conf *conf, int fd, unsigned int takes,
 	atomic_store(&t->hot->tell_nosa, conf->acquire);
 	TAILQ_INSERT_TAIL(&tunnels, t, entry);
 	set_carrier(t);
+	hop_update(t);
 	return t;
 }
 
@@ -110,14 +111,14 @@ tunnel_change(struct tunnel *t, const struct iface_conf *conf, int forced)
 	atomic_store(&t->hot->tell_nosa, conf->acquire);
 	consider_newer(t);
 	set_carrier(t);
+	hop_update(t);
 }
 
 const char *
 tunnel_output(const struct tunnel *t, uint8_t *now)
 {
-	*now = OUTPUT_RAW;
-	return t->conf.output == OUTPUT_PACKET ?
-	    "this secd has no packet output" : "";
+	*now = t->hop.told ? OUTPUT_PACKET : OUTPUT_RAW;
+	return t->hop.told ? "" : t->hop.why;
 }
 
 struct sa *
@@ -223,6 +224,7 @@ set_out(struct tunnel *t, struct sa *sa)
 	t->out = sa;
 	workers_set_out(t->hot, sa);
 	keepalive_start(t);
+	hop_update(t);
 	if (sa != NULL) {
 		log_debug("%s: sends with spi 0x%08x", t->conf.name,
 		    sa->req.spi);

@@ -178,6 +178,16 @@ workers_set_out(struct data_if *dif, struct sa *sa)
 	    sa != NULL ? sa->hot : NULL));
 }
 
+void
+workers_set_hop(struct data_if *dif, const struct sys_hop *hop, int once)
+{
+	struct data_cmd *c = new_command(DATA_HOP, dif, NULL);
+
+	c->hop = *hop;
+	c->once = (uint8_t)once;
+	give(dif->home, c);
+}
+
 /* --- SAs --- */
 
 void
@@ -287,6 +297,15 @@ workers_wire(unsigned int index, int fd, const struct msg_wire *m)
 	}
 }
 
+void
+workers_frames(unsigned int home, int fd)
+{
+	struct data_cmd *c = new_command(DATA_FRAMES, NULL, NULL);
+
+	c->fd = fd;
+	give(home, c);
+}
+
 unsigned int
 workers_count(void)
 {
@@ -374,6 +393,9 @@ event_came(struct data_event *ev)
 		break;
 	case DATA_EV_NOSA:
 		tunnel_nosa(ev->owner);
+		break;
+	case DATA_EV_HOP:
+		hop_failed(ev->owner);
 		break;
 	default:
 		command_done((struct data_cmd *)ev);

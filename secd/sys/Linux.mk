@@ -9,7 +9,7 @@ OS_SECD_LIBS = -lbsd -lseccomp -lmnl -Wl,-z,nodlopen \
 MB	!= if echo '\#include <intel-ipsec-mb.h>' | ${CC} -E - >/dev/null 2>&1; \
 	  then echo mb; else echo mb_none; fi
 SYS_OBJS = secd/sys/confine_Linux.o secd/sys/filter_Linux.o \
-	  secd/sys/iface_Linux.o secd/sys/mb_Linux.o secd/sys/sock_Linux.o \
-	  secd/sys/tun_Linux.o
+	  secd/sys/iface_Linux.o secd/sys/mb_Linux.o secd/sys/packet_Linux.o \
+	  secd/sys/route_Linux.o secd/sys/sock_Linux.o secd/sys/tun_Linux.o
 # IKE daemons that want a kernel's PF_KEY (secd-run(8))
 SHIM_PROGS = shim/libsecpfkey.so shim/secd-run

@@ -180,6 +180,93 @@ unsigned int sys_udp_offload(int fd, uint8_t af, unsigned int want);
  */
 int	sys_udp_select(int fd, unsigned int me);
 
+/* --- packet_*.c and route_*.c: past the kernel's output of IP --- */
+
+/* The way of packets: our frames' headers, but for what differs in each. */
+struct sys_hop {
+	uint32_t	ifindex;	/* of an Ethernet device; 0: none */
+	uint32_t	room;		/* octets of the largest ESP packet that
+					 * fits into one frame */
+	struct ip_addr	src;		/* outer addresses, both set */
+	struct ip_addr	dst;
+	uint8_t		here[6];	/* the device's address */
+	uint8_t		there[6];	/* the next hop's */
+};
+
+/* Octets before each packet that sys_packet_send() may write. */
+#define SYS_PACKET_HEAD	64
+
+/*
+ * A socket that sends frames by any device, and never receives: non-blocking,
+ * close-on-exec.  Needs SYS_PRIV_NET.  -1 with errno: EOPNOTSUPP where the
+ * system has no such thing.
+ */
+int	sys_packet_socket(void);
+/*
+ * Send n (at most SYS_BATCH) ESP packets, none longer than hop->room, with
+ * frames' and IP headers of our own; src and dst of a sys_dgram are not looked
+ * at.  *ident is counted on for each IPv4 packet.  Returns how many have left
+ * or, with error ENOBUFS, are lost since a queue is full, from the first on; if
+ * not all, errno says why this way does not work, and the others stay unsent.
+ */
+int	sys_packet_send(int fd, const struct sys_hop *hop, uint16_t *ident,
+	    struct sys_dgram *, int n);
+
+/* How well the kernel knows the next hop's address. */
+enum sys_neigh {
+	SYS_NEIGH_NONE,			/* not at all */
+	SYS_NEIGH_OLD,			/* it will ask again when next used */
+	SYS_NEIGH_ASKED,		/* known, and being asked for */
+	SYS_NEIGH_SURE
+};
+
+/* What the kernel does with packets from one address to another. */
+struct sys_route {
+	struct sys_hop	hop;		/* ifindex 0: cannot be used */
+	struct ip_addr	next;		/* gateway or destination; af 0: not
+					 * known */
+	uint32_t	ifindex;	/* the device's; 0: not known */
+	enum sys_neigh	neigh;
+};
+
+/* What has changed. */
+enum sys_route_kind {
+	SYS_ROUTE_PREFIX,		/* a route to addr/prefixlen */
+	SYS_ROUTE_NEIGH,		/* the neighbour addr at ifindex */
+	SYS_ROUTE_LINK,			/* the device ifindex */
+	SYS_ROUTE_ANY			/* what may change any route */
+};
+
+struct sys_route_event {
+	enum sys_route_kind kind;
+	struct ip_addr	addr;
+	unsigned int	prefixlen;
+	uint32_t	ifindex;
+	enum sys_neigh	neigh;
+	uint8_t		there[6];	/* unless SYS_NEIGH_NONE */
+	int		up;		/* link: it can carry packets */
+};
+
+/*
+ * A socket to ask the kernel by, or one that is told of changes: non-blocking,
+ * close-on-exec.  Needs nothing.
+ */
+int	sys_route_socket(int events);
+/*
+ * Ask how packets of ESP go from src (af 0: the kernel's choice) to dst, and
+ * fill *route as far as it is known.  0 if they can go by route->hop; else -1
+ * with the reason, for people, in why[size].
+ */
+int	sys_route_ask(int fd, const struct ip_addr *src,
+	    const struct ip_addr *dst, struct sys_route *route, char *why,
+	    size_t size);
+/*
+ * Hand what has changed to cb, a limited number at a time.  0, or -1 with
+ * errno; ENOBUFS: some of it is lost, anything may have changed.
+ */
+int	sys_route_read(int fd, void (*cb)(const struct sys_route_event *,
+	    void *), void *arg);
+
 /* --- mb_*.c: libipsec-mb, which need not be there --- */
 
 struct sys_mb {
