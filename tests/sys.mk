@@ -4,8 +4,8 @@
 # Included by tests/tests.mk, which runs what UNIT_SYS_TESTS names.
 
 SYS_TESTS_Linux = tests/unit/confine_test tests/unit/iface_test \
-	  tests/unit/shim_udp_test tests/unit/sock_gso_test \
-	  tests/unit/sock_test tests/unit/tun_test
+	  tests/unit/packet_test tests/unit/shim_udp_test \
+	  tests/unit/sock_gso_test tests/unit/sock_test tests/unit/tun_test
 SYS_TESTS_OpenBSD =
 UNIT_SYS_TESTS = ${SYS_TESTS_${OS}}
 
@@ -20,6 +20,11 @@ tests/unit/confine_test: tests/unit/confine_test.c ${SYS_TEST_OBJS} \
 tests/unit/iface_test: tests/unit/iface_test.c ${SYS_TEST_OBJS} \
 	  ${SYS_TEST_HDRS}
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/iface_test.c \
+	    ${SYS_TEST_OBJS} ${OS_SECD_LIBS}
+
+tests/unit/packet_test: tests/unit/packet_test.c ${SYS_TEST_OBJS} \
+	  ${SYS_TEST_HDRS}
+	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/packet_test.c \
 	    ${SYS_TEST_OBJS} ${OS_SECD_LIBS}
 
 tests/unit/sock_test: tests/unit/sock_test.c ${SYS_TEST_OBJS} ${SYS_TEST_HDRS}
