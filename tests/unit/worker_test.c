@@ -2,11 +2,15 @@
 /*
  * A worker with ESP in UDP, step by step in one thread: what it tells main, how
  * often, and what it counts.  Its tun is a socket pair, the peer another UDP
- * socket of the loopback, in a namespace of the test's own.
+ * socket of the loopback, in a namespace of the test's own.  Which of its raw
+ * packets leave as frames of its own: a veth pair's far end sees them.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <net/if.h>
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -105,6 +109,9 @@ events(void)
 		case DATA_EV_PROBE:
 			strcat(text, "probe ");
 			break;
+		case DATA_EV_HOP:
+			strcat(text, "hop ");
+			break;
 		case DATA_FENCE:
 			strcat(text, "fence ");
 			break;
@@ -120,16 +127,25 @@ events(void)
 		printf("# told '%s', not '%s'\n", told, want);		\
 } while (0)
 
+/* Put a packet of so many octets into the tun, for a later step(). */
 static void
-from_tun(void)
+put(uint16_t len)
 {
-	static const uint8_t p[40] = { 0x45, 0, 0, 40, [8] = 64, 17 };
+	static uint8_t p[4096] = { 0x45, [8] = 64, 17 };
 	static const struct esp_offload plain;
-	const struct iovec piece = { (void *)(uintptr_t)p, sizeof(p) };
+	const struct iovec piece = { p, len };
 
+	p[2] = (uint8_t)(len >> 8);
+	p[3] = (uint8_t)len;
 	/* the header before a packet is the same both ways */
 	if (sys_tun_write(tun, &plain, &piece, 1) == -1)
 		exit(1);
+}
+
+static void
+from_tun(void)
+{
+	put(40);
 	step();
 }
 
@@ -416,6 +432,144 @@ removal(void)
 	    "then none");
 }
 
+/* --- frames of its own --- */
+
+static int	far;
+
+static void
+veth(void)
+{
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET,
+	    .sll_protocol = htons(ETH_P_ALL) };
+	struct data_cmd *c;
+
+	/* the kernel's frames go to ...:02, the hop's to ...:aa */
+	scene("ip link add v0 type veth peer name v1; ip link set v1 up; "
+	    "ip link set v0 up; ip addr add 192.0.2.1/24 dev v0; "
+	    "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev v0; "
+	    "ip neigh add 192.0.2.3 lladdr 02:00:00:00:00:02 dev v0");
+	far = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_P_ALL));
+	sll.sll_ifindex = (int)if_nametoindex("v1");
+	if (bind(far, (struct sockaddr *)&sll, sizeof(sll)) == -1)
+		exit(1);
+	c = command(DATA_SA_MOVE);
+	c->sa = &out;
+	addr_parse("192.0.2.1", &c->path.src);
+	addr_parse("192.0.2.2", &c->path.dst);
+	give(c);
+	atomic_store(&out.life_packets, UINT64_MAX);
+	events();
+}
+
+/* Of each frame of ESP that has come: h, by the hop, k, by the kernel. */
+static const char *
+came(void)
+{
+	static char text[64];
+	uint8_t frame[4096];
+	struct pollfd pfd = { .fd = far, .events = POLLIN };
+	size_t n = 0;
+	ssize_t len;
+
+	while (poll(&pfd, 1, 20) == 1) {
+		len = recv(far, frame, sizeof(frame), 0);
+		if (len < 34 || frame[12] != 8 || frame[13] != 0 ||
+		    frame[23] != IPPROTO_ESP || n == sizeof(text) - 1)
+			continue;
+		text[n++] = frame[5] == 0xaa ? 'h' : 'k';
+	}
+	text[n] = '\0';
+	return text;
+}
+
+#define leaves(want, name) do {						\
+	const char *how = came();					\
+									\
+	if (!ok(strcmp(how, want) == 0, name))				\
+		printf("# left '%s', not '%s'\n", how, want);		\
+} while (0)
+
+static void
+hop(uint32_t ifindex, uint32_t room, int once)
+{
+	struct data_cmd *c = command(DATA_HOP);
+
+	c->hop.ifindex = ifindex;
+	c->hop.room = room;
+	addr_parse("192.0.2.1", &c->hop.src);
+	addr_parse("192.0.2.2", &c->hop.dst);
+	c->hop.there[0] = 2;
+	c->hop.there[5] = 0xaa;
+	c->once = (uint8_t)once;
+	give(c);
+	events();
+}
+
+static void
+hops(void)
+{
+	const uint32_t v0 = if_nametoindex("v0");
+	const uint64_t before = counter_get(&count.out_packets);
+	struct data_cmd *c;
+
+	hop(v0, 1480, 0);
+	from_tun();
+	leaves("k", "a hop, but no socket for it: by the kernel");
+	c = command(DATA_FRAMES);
+	c->fd = sys_packet_socket();
+	give(c);
+	put(40);
+	put(60);
+	from_tun();
+	leaves("hhh", "by the hop");
+	hop(v0, 1480, 1);
+	put(40);
+	from_tun();
+	leaves("kk", "once: a batch by the kernel");
+	from_tun();
+	leaves("h", "and the next by the hop");
+	hop(v0, 100, 0);
+	put(40);
+	put(200);
+	put(300);
+	from_tun();
+	leaves("hkkh", "what is too long by the kernel, and in order");
+	tells("", "which is nothing to tell");
+	out.path.dst.a[3] = 3;
+	from_tun();
+	leaves("k", "to another than the hop's: by the kernel");
+	out.path.dst.a[3] = 2;
+	out.path.src.a[3] = 9;
+	from_tun();
+	leaves("", "from another source: the kernel does not know it");
+	is(counter_get(&out.drops[DROP_SEND_ROUTE]), 1, "and says so");
+	memset(&out.path.src, 0, sizeof(out.path.src));
+	from_tun();
+	leaves("h", "from any source: by the hop");
+	hop(9999, 1480, 0);
+	put(40);
+	from_tun();
+	leaves("kk", "by no device: by the kernel, and none is lost");
+	tells("hop ", "and it is told");
+	is(atomic_load(&dif.hop_error), ENXIO, "with the reason");
+	from_tun();
+	leaves("k", "it is given up");
+	tells("", "and not told again");
+	hop(v0, 1480, 0);
+	scene("ip link set v0 down");
+	from_tun();
+	tells("", "a device that is down: told only when main has taken it");
+	scene("ip link set v0 up; "
+	    "ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev v0");
+	atomic_store(&dif.ev_hop.pending, 0);
+	hop(9999, 1480, 0);
+	from_tun();
+	tells("hop ", "then again");
+	leaves("k", "by the kernel");
+	is(counter_get(&count.out_packets) - before, 17, "all that left are "
+	    "counted");
+}
+
 int
 main(void)
 {
@@ -423,6 +577,8 @@ main(void)
 	outbound();
 	inbound();
 	not_esp();
+	veth();
+	hops();
 	removal();
 	return tap_done();
 }
