@@ -15,17 +15,17 @@
  * prefixes cost a comparison.  Some things nobody tells of (a redirect by ICMP;
  * settings in /proc/sys); so all is asked again every AGAIN_MS.
  *
- * The neighbour.  The kernel confirms one for 15 to 45 s, then makes it stale.
- * The first packet that it sends to a stale one itself starts it looking: 5 s
- * later it asks the neighbour, and after 3 s without an answer the neighbour has
- * failed.  Until then it goes on to send to the address it knows, and so do we:
- * also to stale ones, after one batch by the raw socket that starts the kernel
- * looking.  (We ask whether it did; until it has it gets another batch, every
- * second in which there are packets.)  So there are no long raw phases, one
- * batch in some 30 s; a neighbour with another address is noticed exactly when
- * the kernel does, at once when it announces itself; and one that is dead when
- * the kernel would notice.  One that nobody knows, or that failed, has no hop;
- * our packets then make the kernel ask, and the answer is told.
+ * The neighbour.  The kernel believes in one for 15 to 45 s, then makes it
+ * stale.  The first packet that it sends itself to a stale one starts it
+ * looking: 5 s later it asks the neighbour, and when that has not answered in
+ * 3 s, it has failed.  Until then the kernel goes on to send to the address it
+ * knows.  So do we, after one batch by the raw socket that starts the kernel
+ * looking.  (Whether it did is asked, and until it has, it gets another batch
+ * in every second with packets.)  So there are no long raw phases, one batch in
+ * 30 s or so; a neighbour whose address has changed is noticed when the kernel
+ * notices, which is at once when it announces itself, and a dead one, too.  One
+ * that nobody knows, or that failed, has no hop; our packets by the raw socket
+ * then make the kernel ask, and the answer is told.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -193,18 +193,17 @@ hop_failed(struct tunnel *t)
 	char why[sizeof(t->hop.why)];
 
 	atomic_store(&t->hot->ev_hop.pending, 0);
-	if (t->hot->leaving > 0)	/* it was removed meanwhile */
+	/* taken back meanwhile, or with its interface */
+	if (!t->hop.told || t->hot->leaving > 0)
 		return;
 	snprintf(why, sizeof(why), "sending failed: %s",
 	    strerror(atomic_load(&t->hot->hop_error)));
-	/* it may have got another one since */
-	t->hop.told = 1;
 	withdraw(t, why);
 	t->hop.stale = 1;
 	t->hop.not_before = engine_ms() + FAILED_MS;
 }
 
-/* What the neighbour does not know of does not go stale. */
+/* One without packets can wait: they will come by what is known now. */
 static int
 is_due(const struct tunnel *t, int64_t now)
 {
@@ -222,7 +221,9 @@ say(struct tunnel *t)
 	struct hop *h = &t->hop;
 	const char *now = h->told ? "packet" : h->why;
 
-	if (strcmp(h->said, now) == 0 || !log_allowed(&h->limit))
+	/* that there is no SA is in the log already */
+	if (t->out == NULL || strcmp(h->said, now) == 0 ||
+	    !log_allowed(&h->limit))
 		return;
 	strlcpy(h->said, now, sizeof(h->said));
 	if (h->told)

@@ -143,15 +143,20 @@ class Flow:
         return self.sent, self.sent - len(got)
 
 
-def no_loss(a, far, name, what, act, least=100):
-    """act() while packets flow; all of them arrive."""
+def no_loss(a, far, da, name, what, act):
+    """act() while packets flow; all of them arrive.  While it replaces a route
+    the kernel may say for a moment that there is none; it does so to the raw
+    socket, always."""
+    before = da.drops(name).get("send-no-route", 0)
     flow = Flow(a, far, name)
     time.sleep(0.1)
     act()
     time.sleep(0.2)
     sent, lost = flow.stop()
-    ok(sent >= least, "%s: %d packets flowed" % (what, sent))
-    same(lost, 0, what + ": none was lost")
+    none = da.drops(name).get("send-no-route", 0) - before
+    ok(sent >= 100, "%s: %d packets flowed" % (what, sent))
+    same(lost, none, what + ": none was lost")
+    ok(none < 5, "but %d for which the kernel had no route" % none)
 
 
 def main_ticks(d):
@@ -302,19 +307,19 @@ def switching(a, r, c, da, confs):
             da.configure(confs(extra))
             if da.ctl("reload", quiet=True).rc != 0:
                 raise lib.Failure("reload")
-    no_loss(a, c, name, "raw and packet by turns", reload)
+    no_loss(a, c, da, name, "raw and packet by turns", reload)
 
     def gateways():
         for gw in (GW2, GW) * 20:
             a.run("ip route replace %s via %s" % (ROUTE, gw), quiet=True)
             time.sleep(0.03)
-    no_loss(a, c, name, "one gateway and the other", gateways)
+    no_loss(a, c, da, name, "one gateway and the other", gateways)
 
     def forget():
         for _ in range(20):
             a.run("ip neigh flush to %s" % GW, quiet=True)
             time.sleep(0.03)
-    no_loss(a, c, name, "the neighbour is forgotten", forget)
+    no_loss(a, c, da, name, "the neighbour is forgotten", forget)
 
     def multipath():
         for _ in range(10):
@@ -323,7 +328,7 @@ def switching(a, r, c, da, confs):
             time.sleep(0.03)
             a.run("ip route replace %s via %s" % (ROUTE, GW), quiet=True)
             time.sleep(0.03)
-    no_loss(a, c, name, "multipath and back", multipath)
+    no_loss(a, c, da, name, "multipath and back", multipath)
     becomes(da, name, PACKET, "packet in the end", poke(a, name))
 
 
@@ -445,27 +450,26 @@ def freshness(a, c, da):
 
 
 def storm(a, r, c, da):
-    """10,000 routes to elsewhere, then 2,000 changes of our own."""
+    """10,000 routes to elsewhere come and go; 10,000 changes of our own."""
     name = "sec2"
     batch = "".join("route add 100.%d.%d.0/24 via %s\n" % (64 + i // 250,
         i % 250, GW) for i in range(10000))
     before = main_ticks(da)
-    flow = Flow(a, c, name)
-    a.run("ip -batch -", input=batch)
-    a.run("ip -batch -", input=batch.replace("add", "del"))
-    same(flow.stop()[1], 0, "20,000 changes of other routes: none was lost")
+
+    def others():
+        a.run("ip -batch -", input=batch)
+        a.run("ip -batch -", input=batch.replace("add", "del"))
+    no_loss(a, c, da, name, "20,000 changes of other routes", others)
     used = (main_ticks(da) - before) / TICK
     ok(used < 0.5, "main used %.2f s of CPU" % used)
     same(output(da, name), PACKET, "packet is in effect")
     ours = "".join("route replace %s via %s\n" % (ROUTE, gw)
         for gw in (GW2, GW) * 5000)
-    before, began = main_ticks(da), time.monotonic()
-    flow = Flow(a, c, name)
-    a.run("ip -batch -", input=ours)
-    same(flow.stop()[1], 0, "10,000 of our own: none was lost")
+    before = main_ticks(da)
+    no_loss(a, c, da, name, "10,000 of our own",
+        lambda: a.run("ip -batch -", input=ours))
     used = (main_ticks(da) - before) / TICK
-    ok(used < 0.5, "main used %.2f s of CPU in %.2f s" % (used,
-        time.monotonic() - began))
+    ok(used < 0.5, "main used %.2f s of CPU" % used)
     becomes(da, name, PACKET, "packet is in effect", poke(a, name))
 
 
@@ -473,15 +477,16 @@ def refusals(a, da, confs):
     """Where it is not used at all."""
     da.configure(confs("output packet; encap udp"))
     same(da.ctl("reload").rc, 0, "reload, in UDP")
-    becomes(da, "sec0", raw("ESP in UDP goes by its own socket"), "in UDP")
+    why = "ESP in UDP goes by its own socket"
+    becomes(da, "sec0", raw(why), "in UDP")
+    lib.until(lambda: "sec0: output raw, not packet: " + why in da.read_log(),
+        "the log to say so", 15)
+    contains(da.read_log(), "sec0: output packet", "and of before")
     da.configure(confs("output packet"))
     same(da.ctl("reload").rc, 0, "reload, not in UDP")
     becomes(da, "sec0", PACKET, "packet again", poke(a, "sec0"))
     da.must("remove sa spi 0x1000 dst %s" % PEER["sec0"])
     becomes(da, "sec0", raw("no outbound SA"), "without an SA")
-    contains(da.read_log(), "sec2: output packet", "the log tells")
-    contains(da.read_log(), "sec2: output raw, not packet: ",
-        "both ways, with the reason")
 
 
 def main():

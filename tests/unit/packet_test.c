@@ -174,6 +174,13 @@ batch(void)
 	ok(sys_packet_send(fd, &nowhere, &ident, d, 3) == 0 && errno == ENXIO &&
 	    d[0].error == 77, "a device that is not there: none is sent, and "
 	    "why");
+	/* whoever is asked before the queue says no like a full one */
+	scene("tc qdisc add dev v0 clsact; tc filter add dev v0 egress bpf da "
+	    "bytecode '1,6 0 0 2'");
+	ok(sys_packet_send(fd, &r.hop, &ident, d, 3) == 3 &&
+	    d[0].error == ENOBUFS && d[2].error == ENOBUFS,
+	    "a full queue: lost, each of them");
+	scene("tc qdisc del dev v0 clsact");
 	packet(2, 1600, "192.0.2.1", "192.0.2.2");
 	ok(sys_packet_send(fd, &r.hop, &ident, d, 4) == 2 && errno == EMSGSIZE,
 	    "one that is too long: the first two, and why");
