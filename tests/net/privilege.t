@@ -152,6 +152,40 @@ def keys_in_memory(d, pids):
     same(scan(pids, wrong), [], "and its key is forgotten")
 
 
+def holds(ns, pid, table):
+    """How many sockets of a table of /proc/net a process has."""
+    with ns.inside(), open("/proc/thread-self/net/" + table) as f:
+        head, *rows = [line.split() for line in f]
+    at = head.index("Inode")
+    inodes = {"socket:[%s]" % row[at] for row in rows}
+    return sum(os.readlink("/proc/%d/fd/%s" % (pid, fd)) in inodes
+        for fd in os.listdir("/proc/%d/fd" % pid))
+
+
+def bypass(ns, pids):
+    """Sockets of AF_PACKET and of netlink, by role; those without left out."""
+    found = {role: (holds(ns, pid, "packet"), holds(ns, pid, "netlink"))
+        for role, pid in pids.items()}
+    return {role: n for role, n in found.items() if n != (0, 0)}
+
+
+def output_packet(d, a, pids):
+    """What can send any frame is handed over where it is asked for alone."""
+    same(bypass(a, pids), {}, "nobody has a packet socket, or one of netlink")
+    d.configure(conf("output packet"))
+    d.must("reload")
+    workers = d.json("process")["workers"]
+    same(bypass(a, pids), {"engine": (workers, 2)}, "output packet: the engine "
+        "has a packet socket for each worker, and two of netlink")
+    d.configure(conf())
+    d.must("reload")
+    d.configure(conf("output packet"))
+    d.must("reload")
+    same(bypass(a, pids), {"engine": (workers, 2)}, "not more the second time")
+    d.configure(conf())
+    d.must("reload")
+
+
 def may_lock():
     """Is there a way to lock memory without limit here?"""
     hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
@@ -180,6 +214,9 @@ def main():
     for role in CHILDREN:
         check_child(role, pids[role], who.pw_uid, who.pw_gid)
         check_descriptors(role, pids[role])
+    output_packet(d, a, pids)
+    for role in CHILDREN:
+        check_child(role, pids[role], who.pw_uid, who.pw_gid)
     keys_in_memory(d, pids)
     same(d.pids(), pids, "all of them are still the same processes")
     d.stop()
