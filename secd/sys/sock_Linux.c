@@ -134,14 +134,15 @@ sys_esp_socket(uint8_t af, unsigned int n, unsigned int i)
 	return fd;
 }
 
-/* REUSEADDR as well: some IKE daemons set it, and all have to. */
+/*
+ * Not REUSEADDR: of sockets that all have it, as those of some IKE daemons do,
+ * the kernel does not ask whose they are, and anybody could have the port.
+ */
 static int
 set_share(int fd)
 {
 	int on = 1;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
-		return -1;
 	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 }
 

@@ -7,6 +7,7 @@
  */
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -393,6 +394,8 @@ ike_socket(uint8_t af)
 	    .sin_port = htons(PORT) };
 	int fd = socket(af, SOCK_DGRAM | SOCK_NONBLOCK, 0), on = 1;
 
+	/* which some of them do */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (bind(fd, af == AF_INET ? (struct sockaddr *)&sin :
 	    (struct sockaddr *)&sin6, af == AF_INET ? sizeof(sin) :
@@ -429,6 +432,40 @@ send_word(uint8_t af, uint8_t last)
 		sys_udp_send(fd, af, d, 1);
 		close(fd);
 	}
+}
+
+/* Would another user get the port, whatever his socket and IKE's have set? */
+static int
+stranger_binds(uint8_t af)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setgid(65534) == -1 || setuid(65534) == -1)
+			_exit(2);
+		_exit(ike_socket(af) != -1);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+strangers(uint8_t af)
+{
+	const char *name = af == AF_INET ? "UDP4" : "UDP6";
+	int us = sys_udp_socket(af, PORT, 1), ike;
+
+	is(stranger_binds(af), 0, "%s: another user does not get the port",
+	    name);
+	ike = ike_socket(af);
+	ok(ike != -1, "%s: ours does", name);
+	is(stranger_binds(af), 0, "%s: nor the other beside both", name);
+	close(us);
+	us = sys_udp_socket(af, PORT, 1);
+	ok(us != -1, "%s: who comes first does not matter", name);
+	close(ike);
+	close(us);
 }
 
 static void
@@ -507,6 +544,8 @@ main(void)
 	udp_to_and_fro(AF_INET, "127.0.0.1", "127.0.0.2", MAX4 - 8);
 	udp_to_and_fro(AF_INET6, "::1", "2001:db8::1", MAX6 - 8);
 	udp_on_the_wire();
+	strangers(AF_INET);
+	strangers(AF_INET6);
 	selector(AF_INET, 1);
 	selector(AF_INET, 0);
 	selector(AF_INET6, 1);
