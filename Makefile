@@ -103,7 +103,7 @@ ${CONTROL_OBJS}: ${CONTROL_HDRS} ${SHARED_HDRS} ${SYS_HDRS}
 ${ENGINE_OBJS}: ${ENGINE_HDRS} ${DATA_HDRS} ${SHARED_HDRS} ${SYS_HDRS} \
 	  libesp/esp.h
 ${DATA_OBJS}: ${DATA_HDRS} ${SYS_HDRS} secd/addr.h libesp/esp.h
-${SYS_OBJS}: ${SYS_HDRS} secd/addr.h
+${SYS_OBJS}: ${SYS_HDRS} secd/addr.h secd/pass.h
 ${CTL_OBJS}: ${CTL_HDRS} ${SHARED_HDRS} libesp/esp.h
 
 include shim/shim.mk

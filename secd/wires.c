@@ -20,6 +20,8 @@
 
 #define PORTS_MAX	15	/* the engine has room for 32 sockets */
 
+_Static_assert(UDP_ENCAP_PORT == SYS_UDP_SHARED, "the port that is shared");
+
 /* UDP ports that are, or were to be, the engine's. */
 static struct port {
 	uint16_t	port;

@@ -10,7 +10,7 @@ SYS_TESTS_OpenBSD =
 UNIT_SYS_TESTS = ${SYS_TESTS_${OS}}
 
 SYS_TEST_OBJS = secd/addr.o ${SYS_OBJS}
-SYS_TEST_HDRS = tests/lib/tap.h tests/unit/netns.h ${SYS_HDRS}
+SYS_TEST_HDRS = tests/lib/tap.h tests/unit/netns.h ${SYS_HDRS} secd/pass.h
 
 tests/unit/confine_test: tests/unit/confine_test.c ${SYS_TEST_OBJS} \
 	  ${SYS_TEST_HDRS}
@@ -33,7 +33,7 @@ tests/unit/sock_test: tests/unit/sock_test.c ${SYS_TEST_OBJS} ${SYS_TEST_HDRS}
 
 # Runs itself with the library, before which a sanitizer would have to come.
 tests/unit/shim_udp_test: tests/unit/shim_udp_test.c ${SHIM_PROGS} \
-	  tests/lib/tap.h tests/unit/netns.h
+	  tests/lib/tap.h tests/unit/netns.h secd/pass.h
 	${CC} -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} ${HARDEN} -I. \
 	    ${OS_CPPFLAGS} -pie ${LDFLAGS} -o $@ \
 	    tests/unit/shim_udp_test.c -lpthread

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "secd/pass.h"
 #include "secd/sys/sys.h"
 
 #define SOCKBUF		(4 * 1024 * 1024)	/* octets; doubled by Linux */
@@ -638,4 +639,77 @@ sys_udp_send(int fd, uint8_t af, struct sys_dgram *d, int n)
 {
 	(void)af;
 	return send_batch(fd, 1, d, n);
+}
+
+/* --- passing on --- */
+
+static struct ip_addr
+loopback(uint8_t af)
+{
+	const uint32_t in = htonl(INADDR_LOOPBACK);
+	const struct in6_addr in6 = IN6ADDR_LOOPBACK_INIT;
+	struct ip_addr a;
+
+	if (af == AF_INET)
+		addr_from4(&a, in);
+	else
+		addr_from6(&a, &in6);
+	return a;
+}
+
+static void
+put_addr(uint8_t to[16], const struct ip_addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (a->af == AF_INET6) {
+		memcpy(to, a->a, 16);
+		return;
+	}
+	memcpy(to, mapped, sizeof(mapped));
+	memcpy(to + sizeof(mapped), a->a, 4);
+}
+
+static void
+wrap(struct pass_hdr *h, const struct sys_dgram *d)
+{
+	const uint16_t sport = htons(d->sport);
+	const uint32_t length = htonl((uint32_t)(sizeof(*h) - 4 + d->len));
+
+	memset(h, 0, sizeof(*h));
+	memcpy(h->magic, PASS_MAGIC, sizeof(h->magic));
+	memcpy(h->length, &length, sizeof(length));
+	put_addr(h->src, &d->src);
+	put_addr(h->dst, &d->dst);
+	memcpy(h->sport, &sport, sizeof(sport));
+}
+
+/* The source is named, since it is by that that the library knows it. */
+int
+sys_udp_pass(int fd, uint8_t af, const struct sys_dgram *d)
+{
+	const struct ip_addr us = loopback(af);
+	union control control;
+	union name to;
+	struct pass_hdr h;
+	struct iovec iov[2] = {
+		{ &h, sizeof(h) }, { d->data, d->len }
+	};
+	struct msghdr mh = {
+		.msg_name = &to, .msg_iov = iov, .msg_iovlen = 2,
+		.msg_control = &control
+	};
+	ssize_t r;
+
+	if (same_addr(&d->src, &us)) {
+		errno = EINVAL;
+		return -1;
+	}
+	wrap(&h, d);
+	mh.msg_namelen = name_of(&to, &us, SYS_UDP_SHARED);
+	mh.msg_controllen = source_of(&control, &us);
+	do
+		r = sendmsg(fd, &mh, MSG_DONTWAIT);
+	while (r == -1 && errno == EINTR);
+	return r == -1 ? -1 : 0;
 }

@@ -149,6 +149,16 @@ sys_udp_select(int fd, unsigned int me)
 	return -1;
 }
 
+int
+sys_udp_pass(int fd, uint8_t af, const struct sys_dgram *d)
+{
+	(void)fd;
+	(void)af;
+	(void)d;
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
 /* --- receiving --- */
 
 static void

@@ -179,6 +179,16 @@ unsigned int sys_udp_offload(int fd, uint8_t af, unsigned int want);
  * EOPNOTSUPP: this system cannot.
  */
 int	sys_udp_select(int fd, unsigned int me);
+/*
+ * Pass d on, a message of IKE's that came to us in one datagram with ESP: by
+ * fd, one of our sockets on port SYS_UDP_SHARED, over the loopback to whom the
+ * selector gives what begins with 0, as pass.h says.  Where there is no such
+ * socket it comes back, as a datagram of its own.  Returns 0, or -1 with errno:
+ * EINVAL when it comes from the address that these go out from, EOPNOTSUPP
+ * (this system merges nothing), or what sending gave.
+ */
+#define SYS_UDP_SHARED	4500	/* the port of IKE and ESP, RFC 3948 */
+int	sys_udp_pass(int fd, uint8_t af, const struct sys_dgram *d);
 
 /* --- packet_*.c and route_*.c: past the kernel's output of IP --- */
 

@@ -16,6 +16,7 @@ SHARED = [r"secd/(addr|hex|ipc|log|proc|request|secd)\.h"]
 SYS = [r"secd/sys/sys\.h"]
 ESP = [r"libesp/esp\.h"]
 OFFLOAD = [r"libesp/offload\.h"]
+PASS = [r"secd/pass\.h"]
 ROOMS = [
     # room, its files, what else they may include
     ("libesp", r"libesp/.*", []),
@@ -23,14 +24,16 @@ ROOMS = [
     ("engine", r"secd/engine/.*",
      ESP + SYS + SHARED + [r"secd/data/data\.h"]),
     ("control", r"secd/control/.*", SHARED + SYS),
-    ("sys", r"secd/sys/.*", OFFLOAD + [r"secd/addr\.h"]),
-    ("shared", r"secd/(addr|hex|ipc|log|msg|proc|request)\.[ch]|secd/secd\.h",
+    ("sys", r"secd/sys/.*", OFFLOAD + PASS + [r"secd/addr\.h"]),
+    ("shared", r"secd/(addr|hex|ipc|log|msg|proc|request)\.[ch]|"
+     r"secd/(pass|secd)\.h",
      SYS),
     ("parent", r"secd/[^/]*", ESP + SYS + SHARED),
     ("secctl", r"secctl/.*",
      ESP + [r"secd/(addr|hex|ipc|request|secd)\.h"]),
-    # goes into other people's programs, and knows secd by its socket only
-    ("shim", r"shim/.*", []),
+    # goes into other people's programs, and knows secd by its socket and by
+    # what it passes on
+    ("shim", r"shim/.*", PASS),
 ]
 
 # What these files may not call.

@@ -87,7 +87,12 @@ arrow secd/sys/a.c secd/log.h 'sys may not'
 arrow secctl/a.c secd/ipc.h
 arrow secctl/a.c secd/log.h 'secctl may not'
 arrow secctl/a.c secd/conf.h 'secctl may not'
+arrow secd/sys/a.c secd/pass.h
+arrow secd/data/a.c secd/pass.h 'data may not'
+arrow secd/engine/a.c secd/pass.h 'engine may not'
+arrow secd/pass.h secd/parent.h 'shared may not'
 arrow shim/a.c shim/shim.h
+arrow shim/a.c secd/pass.h
 arrow shim/a.c secd/secd.h 'shim may not'
 arrow shim/a.c libesp/esp.h 'shim may not'
 arrow secd/a.c shim/shim.h 'parent may not'

@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "secd/pass.h"
 #include "secd/sys/sys.h"
 #include "tests/unit/netns.h"
 
@@ -505,6 +506,54 @@ selector(uint8_t af, int first)
 	close(us);
 }
 
+/* A message from there to here, by way of lo; what it is wrapped in. */
+static int
+is_wrapped(const char *lo, const char *src, const char *dst)
+{
+	uint8_t want[sizeof(struct pass_hdr) + 100] = PASS_MAGIC;
+	const struct ip_addr near = addr(lo);
+	struct in6_addr mapped;
+	char text[64];
+
+	want[PASS_MAGICLEN + 3] = sizeof(want) - 4;
+	snprintf(text, sizeof(text), "%s%s", strchr(src, ':') ? "" : "::ffff:",
+	    src);
+	inet_pton(AF_INET6, text, &mapped);
+	memcpy(want + PASS_MAGICLEN + 4, &mapped, 16);
+	snprintf(text, sizeof(text), "%s%s", strchr(dst, ':') ? "" : "::ffff:",
+	    dst);
+	inet_pton(AF_INET6, text, &mapped);
+	memcpy(want + PASS_MAGICLEN + 20, &mapped, 16);
+	want[PASS_MAGICLEN + 36] = 0x12;
+	want[PASS_MAGICLEN + 37] = 0x34;
+	memcpy(want + sizeof(struct pass_hdr), out, 100);
+	return r[0].error == 0 && r[0].len == sizeof(want) &&
+	    memcmp(r[0].data, want, sizeof(want)) == 0 && r[0].sport == PORT &&
+	    addr_equal(&r[0].src, &near) && addr_equal(&r[0].dst, &near);
+}
+
+static void
+passing(uint8_t af, const char *lo, const char *src, const char *dst)
+{
+	int us = sys_udp_socket(af, PORT, 1);
+
+	packet(&d[0], 100, src, dst);
+	d[0].sport = 0x1234;
+	is(sys_udp_pass(us, af, &d[0]), 0, "from %s: passed on", src);
+	ok(receive_udp(us, af, sizeof(in[0])) == 1 &&
+	    is_wrapped(lo, src, dst), "... over the loopback, with %s in "
+	    "front of it", src);
+	d[0].len = 65536;
+	errno = 0;
+	ok(sys_udp_pass(us, af, &d[0]) == -1 && errno == EMSGSIZE,
+	    "... unless it does not fit");
+	packet(&d[0], 100, lo, lo);
+	errno = 0;
+	ok(sys_udp_pass(us, af, &d[0]) == -1 && errno == EINVAL,
+	    "what comes from %s is not passed on", lo);
+	close(us);
+}
+
 int
 main(void)
 {
@@ -550,5 +599,8 @@ main(void)
 	selector(AF_INET, 0);
 	selector(AF_INET6, 1);
 	selector(AF_INET6, 0);
+	passing(AF_INET, "127.0.0.1", "198.51.100.2", "192.0.2.1");
+	passing(AF_INET6, "::1", "2001:db8:2::2", "2001:db8:1::1");
+	passing(AF_INET6, "::1", "::ffff:198.51.100.2", "::ffff:192.0.2.1");
 	return tap_done();
 }
