@@ -61,7 +61,7 @@ tests/unit/due_test: tests/unit/due_test.c secd/engine/due.o \
 
 WORKER_TEST_OBJS = ${DATA_OBJS} ${SYS_OBJS} secd/addr.o libesp/libesp.a
 tests/unit/worker_test: tests/unit/worker_test.c ${WORKER_TEST_OBJS} \
-	  tests/unit/netns.h ${CORE_TEST_HDRS} ${DATA_HDRS}
+	  tests/unit/netns.h ${CORE_TEST_HDRS} ${DATA_HDRS} secd/pass.h
 	${CC} ${ALL_CFLAGS} ${ALL_LDFLAGS} -o $@ tests/unit/worker_test.c \
 	    ${WORKER_TEST_OBJS} -levent_core -lcrypto ${OS_SECD_LIBS} -lpthread
 

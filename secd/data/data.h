@@ -49,6 +49,8 @@ enum drop {
 	DROP_IKE,			/* in: IKE's, on a port shared with a
 					 * daemon that is not there */
 	DROP_KEEPALIVE,			/* in: RFC 3948 2.3, swallowed */
+	DROP_IKE_PASSED,		/* in: IKE's, merged behind ESP: handed
+					 * to its daemon, so no loss */
 	DROP_NO_WIRE,			/* out: no socket of that family */
 	DROP_MAX
 };

@@ -20,6 +20,7 @@ static const char *const names[DROP_MAX - ESP_STATUS_MAX] = {
 	[DROP_ENCAP - ESP_STATUS_MAX] = "encap-mismatch",
 	[DROP_IKE - ESP_STATUS_MAX] = "ike-unclaimed",
 	[DROP_KEEPALIVE - ESP_STATUS_MAX] = "keepalive",
+	[DROP_IKE_PASSED - ESP_STATUS_MAX] = "ike-passed",
 	[DROP_NO_WIRE - ESP_STATUS_MAX] = "no-socket",
 };
 

@@ -37,14 +37,34 @@ is_probe(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 	return 1;
 }
 
+static int
+is_ike(const struct sys_dgram *d)
+{
+	return d->len >= 4 && load32(d->data) == 0;
+}
+
+/*
+ * What was merged behind ESP is another's all the same.  One by itself came
+ * because nobody else is there, or the selector is wrong.
+ */
+static void
+take_ike(struct worker *w, struct wire *wire, const struct sys_dgram *d)
+{
+	if (d->segment != 0 && wire->port == SYS_UDP_SHARED &&
+	    sys_udp_pass(wire->fd, wire->af, d) == 0)
+		counter_add(&w->stray[DROP_IKE_PASSED], 1);
+	else
+		counter_add(&w->stray[DROP_IKE], 1);
+}
+
 /* What else than ESP comes to a UDP port; 1 if the datagram was such. */
 static int
 not_esp(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 {
 	if (d->len == 1 && d->data[0] == 0xff)
 		counter_add(&w->stray[DROP_KEEPALIVE], 1);
-	else if (d->len >= 4 && load32(d->data) == 0)
-		counter_add(&w->stray[DROP_IKE], 1);
+	else if (is_ike(d))
+		take_ike(w, wire, d);
 	else
 		return is_probe(w, wire, d);
 	return 1;
@@ -236,6 +256,9 @@ take_each(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 		take(w, wire, d);
 		return;
 	}
+	/* what begins with IKE's is no different from IKE's by itself */
+	if (is_ike(d))
+		one.segment = 0;
 	for (at = 0; at < d->len; at += d->segment) {
 		one.data = d->data + at;
 		one.len = d->len - at < d->segment ? d->len - at : d->segment;

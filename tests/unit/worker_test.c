@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "secd/data/data.h"
+#include "secd/pass.h"
 #include "tests/unit/netns.h"
 
 #define SPI_IN	0x1001
@@ -410,6 +411,134 @@ not_esp(void)
 	tells("", "nor told twice");
 }
 
+/* --- merged datagrams --- */
+
+#define MESSAGE	31	/* octets of one of IKE's */
+
+/* E: ESP; I: IKE's, as long; i: shorter.  All in one datagram. */
+static void
+train(const char *what, uint16_t port)
+{
+	static uint8_t buf[1024];
+	uint8_t one[256];
+	struct sys_dgram d, all;
+	size_t len;
+
+	seal(&all, one);
+	all.segment = (uint16_t)all.len;
+	all.data = buf;
+	all.len = 0;
+	all.dport = port;
+	for (; *what != '\0'; what++) {
+		seal(&d, one);
+		len = *what == 'i' ? MESSAGE : d.len;
+		if (*what != 'E') {
+			memset(d.data, 'i', len);
+			memset(d.data, 0, 4);
+		}
+		memcpy(buf + all.len, d.data, len);
+		all.len += len;
+	}
+	send_from(peer, &all);
+	/* what it passes on may come back */
+	step();
+}
+
+/* Of those in the queue, how many are messages of that length passed on? */
+static int
+passed_to(int fd, size_t len)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+	uint8_t buf[512], message[256];
+	struct sys_dgram d;
+	struct pass_hdr h;
+	uint32_t length = htonl((uint32_t)(sizeof(h) - 4 + len));
+	uint16_t port = htons(4600);
+	int n;
+
+	memset(message, 'i', sizeof(message));
+	memset(message, 0, 4);
+	memset(&d, 0, sizeof(d));
+	d.buf = buf;
+	d.size = sizeof(buf);
+	for (n = 0; sys_udp_recv(fd, AF_INET, &d, 1) == 1; n++) {
+		if (d.len != sizeof(h) + len || d.sport != 4500 ||
+		    !addr_equal(&d.src, &here) || !addr_equal(&d.dst, &here))
+			return -1;
+		memcpy(&h, d.data, sizeof(h));
+		if (memcmp(h.magic, PASS_MAGIC, sizeof(h.magic)) != 0 ||
+		    memcmp(h.length, &length, sizeof(length)) != 0 ||
+		    memcmp(h.src, mapped, 12) != 0 ||
+		    memcmp(h.src + 12, there.a, 4) != 0 ||
+		    memcmp(h.dst, mapped, 12) != 0 ||
+		    memcmp(h.dst + 12, here.a, 4) != 0 ||
+		    memcmp(h.sport, &port, sizeof(port)) != 0 ||
+		    memcmp(d.data + sizeof(h), message, len) != 0)
+			return -1;
+	}
+	return n;
+}
+
+static uint64_t
+since(uint64_t *last, unsigned int why)
+{
+	uint64_t now = counter_get(&w->stray[why]), n = now - *last;
+
+	*last = now;
+	return n;
+}
+
+static void
+merged(void)
+{
+	uint64_t ike = counter_get(&w->stray[DROP_IKE]), passed = 0;
+	uint64_t esp_before = counter_get(&in.packets);
+	int daemon = sys_udp_socket(AF_INET, 4500, 1), lone;
+	struct data_cmd *c;
+	uint8_t one[256];
+	struct sys_dgram d;
+	size_t len;
+
+	seal(&d, one);
+	len = d.len;
+	sys_udp_select(udp, 0);
+	sys_udp_offload(udp, AF_INET, SYS_GRO);
+	sys_udp_offload(peer, AF_INET, SYS_GSO);
+	train("EEEi", 4500);
+	is(counter_get(&in.packets), esp_before + 3, "merged: ESP is opened");
+	is(passed_to(daemon, MESSAGE), 1, "IKE's behind it is passed on, with "
+	    "its source and destination");
+	is(since(&passed, DROP_IKE_PASSED), 1, "which is counted");
+	is(since(&ike, DROP_IKE), 0, "and is no sign of a wrong selector");
+	train("EIEIE", 4500);
+	is(counter_get(&in.packets), esp_before + 6, "three of three");
+	is(passed_to(daemon, len), 2, "IKE's between ESP, too");
+	is(since(&passed, DROP_IKE_PASSED), 2, "and counted");
+
+	close(daemon);
+	train("Ei", 4500);
+	is(since(&passed, DROP_IKE_PASSED), 1, "passed on to nobody");
+	is(since(&ike, DROP_IKE), 1, "it comes back and is dropped, once");
+	train("IEi", 4500);
+	is(since(&passed, DROP_IKE_PASSED), 0, "none behind IKE's");
+	is(since(&ike, DROP_IKE), 2, "since all of it is here by mistake");
+	is(counter_get(&in.packets), esp_before + 8, "but ESP is opened");
+
+	c = command(DATA_WIRE_ADD);
+	c->fd = lone = sys_udp_socket(AF_INET, 4700, 0);
+	sys_udp_offload(lone, AF_INET, SYS_GRO);
+	c->af = AF_INET;
+	c->listen = 1;
+	c->port = 4700;
+	c->path.wire = 2;
+	give(c);
+	events();
+	train("Ei", 4700);
+	is(since(&passed, DROP_IKE_PASSED), 0, "nor on another port");
+	is(since(&ike, DROP_IKE), 1, "which no daemon has");
+	sys_udp_offload(peer, AF_INET, 0);
+}
+
 /* What an SA still has to say comes before the fence behind its removal. */
 static void
 removal(void)
@@ -577,6 +706,7 @@ main(void)
 	outbound();
 	inbound();
 	not_esp();
+	merged();
 	veth();
 	hops();
 	removal();
