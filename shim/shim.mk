@@ -8,7 +8,7 @@ SHIM_CFLAGS = -std=gnu11 ${CFLAGS} ${WARN} ${WERROR} -fPIC \
 	  -fstack-protector-strong -D_FORTIFY_SOURCE=2 -I. ${OS_CPPFLAGS}
 SHIM_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs ${LDFLAGS}
 
-shim/libsecpfkey.so: shim/shim.c shim/udp.c shim/shim.h shim/udp.h
+shim/libsecpfkey.so: shim/shim.c shim/udp.c shim/shim.h shim/udp.h secd/pass.h
 	${CC} ${SHIM_CFLAGS} ${SHIM_LDFLAGS} -o $@ shim/shim.c shim/udp.c
 
 shim/secd-run: shim/run.c shim/shim.h secd/secd.h

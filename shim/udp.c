@@ -9,6 +9,12 @@
  * is the socket's own SO_PEEK_OFF, -1 if nothing: so nothing is remembered
  * here, whatever the daemon forks, hands over, duplicates or closes.
  *
+ * What secd has passed on is read in the same way, as if the header in front of
+ * it (secd/pass.h) had been handed out before.  It is known by its source: what
+ * comes from another machine is not from 127.0.0.1 or ::1, kernels drop that
+ * ("martians", RFC 1122 3.2.1.3, RFC 4291 2.5.3); and on this one nobody but
+ * root has sockets on secd's port, which shares it with its own user alone.
+ *
  * Mostly there is nothing to take apart: then it is looked at once, and the
  * daemon's own call does the rest.
  */
@@ -22,7 +28,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "secd/pass.h"
 #include "shim/udp.h"
+
+#define MARKER		4	/* octets of 0 before IKE, RFC 3948 2.2 */
+
+union name {
+	struct sockaddr_storage	ss;
+	struct sockaddr_in	sin;
+	struct sockaddr_in6	sin6;
+};
 
 /* More than all control messages that a UDP socket can be asked for. */
 union control {
@@ -127,22 +142,127 @@ segment_of(struct msghdr *mh)
 	return 0;
 }
 
+/* --- what secd has passed on --- */
+
+static int
+is_mapped(const uint8_t a[16])
+{
+	struct in6_addr in6;
+
+	memcpy(&in6, a, sizeof(in6));
+	return IN6_IS_ADDR_V4MAPPED(&in6);
+}
+
 /*
- * Wait for something, if the daemon would wait.  1 if it is merged, 0 if not,
- * or -1 with errno.  Without room nothing is read, and the offset stays what it
- * is.
+ * May it be from secd?  Not from ::ffff:127.0.0.1, which secd never sends from,
+ * and which anybody may write into an IPv6 packet: Linux lets it in.
  */
 static int
-is_merged(int fd, int flags)
+is_near(const union name *from)
+{
+	if (from->ss.ss_family == AF_INET)
+		return from->sin.sin_port == htons(SHIM_UDP_PORT) &&
+		    from->sin.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+	return from->ss.ss_family == AF_INET6 &&
+	    from->sin6.sin6_port == htons(SHIM_UDP_PORT) &&
+	    IN6_IS_ADDR_LOOPBACK(&from->sin6.sin6_addr);
+}
+
+/*
+ * Is this the header of a datagram of so many octets, and fit for the socket?
+ * An IPv6 socket gets IPv4 with mapped addresses.
+ */
+static int
+is_header(const struct pass_hdr *h, size_t total, const union name *from)
+{
+	uint32_t length;
+
+	if (total < sizeof(*h) + MARKER ||
+	    memcmp(h->magic, PASS_MAGIC, sizeof(h->magic)) != 0)
+		return 0;
+	memcpy(&length, h->length, sizeof(length));
+	return ntohl(length) == total - MARKER &&
+	    (from->ss.ss_family == AF_INET6 ||
+	    (is_mapped(h->src) && is_mapped(h->dst)));
+}
+
+/* 1 if the first in the queue, which came from there, is such a one. */
+static int
+is_passed(int fd, const union name *from, struct pass_hdr *h)
+{
+	struct iovec iov = { .iov_base = h, .iov_len = sizeof(*h) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	/* what is not merged is read from its beginning */
+	if (get_offset(fd) != 0)
+		set_offset(fd, 0);
+	n = shim_libc_recvmsg(fd, &mh, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	return n > 0 && is_header(h, (size_t)n, from);
+}
+
+/* The source that it had, as the socket's family has it. */
+static void
+set_name(union name *name, const struct pass_hdr *h)
+{
+	if (name->ss.ss_family == AF_INET) {
+		memcpy(&name->sin.sin_port, h->sport, sizeof(h->sport));
+		memcpy(&name->sin.sin_addr, h->src + 12, 4);
+	} else {
+		memcpy(&name->sin6.sin6_port, h->sport, sizeof(h->sport));
+		memcpy(&name->sin6.sin6_addr, h->src, sizeof(h->src));
+	}
+}
+
+/*
+ * The destination that it had, where the kernel tells that it came to the
+ * loopback.  By which interface is not known.
+ */
+static void
+set_info(struct msghdr *mh, const struct pass_hdr *h)
+{
+	struct in_pktinfo pi4 = { 0 };
+	struct in6_pktinfo pi6 = { 0 };
+	struct cmsghdr *c;
+
+	memcpy(&pi4.ipi_addr, h->dst + 12, 4);
+	pi4.ipi_spec_dst = pi4.ipi_addr;
+	memcpy(&pi6.ipi6_addr, h->dst, sizeof(h->dst));
+	for (c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(pi4)))
+			memcpy(CMSG_DATA(c), &pi4, sizeof(pi4));
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(pi6)))
+			memcpy(CMSG_DATA(c), &pi6, sizeof(pi6));
+	}
+}
+
+/* --- the first in the queue --- */
+
+enum kind { FAILED, WHOLE, MERGED, PASSED };
+
+/*
+ * Wait for something, if the daemon would wait, and see what it is: FAILED with
+ * errno; of what secd has PASSED on the header, and where it came from.
+ * Without room nothing is read, and the offset stays what it is.
+ */
+static enum kind
+look(int fd, int flags, union name *from, struct pass_hdr *h)
 {
 	union control control;
 	struct msghdr mh = {
+		.msg_name = from, .msg_namelen = sizeof(*from),
 		.msg_control = &control, .msg_controllen = sizeof(control)
 	};
 
+	memset(from, 0, sizeof(*from));
 	if (shim_libc_recvmsg(fd, &mh, MSG_PEEK | (flags & MSG_DONTWAIT)) == -1)
-		return -1;
-	return segment_of(&mh) != 0;
+		return FAILED;
+	if (segment_of(&mh) != 0)
+		return MERGED;
+	return is_near(from) && is_passed(fd, from, h) ? PASSED : WHOLE;
 }
 
 /* --- one of them --- */
@@ -180,6 +300,29 @@ give_control(struct msghdr *to, struct msghdr *from)
 	to->msg_controllen = at;
 }
 
+static void
+give_name(struct msghdr *to, const union name *name)
+{
+	const socklen_t len = name->ss.ss_family == AF_INET ?
+	    sizeof(name->sin) : sizeof(name->sin6);
+
+	if (to->msg_name == NULL)
+		return;
+	memcpy(to->msg_name, name, len < to->msg_namelen ? len :
+	    to->msg_namelen);
+	to->msg_namelen = len;
+}
+
+/* What is returned for a datagram of so many octets. */
+static ssize_t
+give_length(struct msghdr *to, int flags, size_t len)
+{
+	if (len <= room(to))
+		return (ssize_t)len;
+	to->msg_flags |= MSG_TRUNC;
+	return (ssize_t)(flags & MSG_TRUNC ? len : room(to));
+}
+
 /* So much has been handed out now; after the last one the kernel lets go. */
 static void
 advance(int fd, size_t offset, size_t total)
@@ -213,7 +356,7 @@ take_part(int fd, struct msghdr *mh, int flags, ssize_t *got)
 	}
 	total = (size_t)n;
 	segment = segment_of(&all);
-	if (segment == 0 || offset >= total) {
+	if (segment == 0 || offset >= total || offset % segment != 0) {
 		set_offset(fd, 0);
 		return 0;
 	}
@@ -225,12 +368,40 @@ take_part(int fd, struct msghdr *mh, int flags, ssize_t *got)
 		set_offset(fd, offset);
 	else
 		advance(fd, offset + len, total);
-	*got = (ssize_t)len;
-	if (len > room(mh)) {
-		mh->msg_flags |= MSG_TRUNC;
-		if (!(flags & MSG_TRUNC))
-			*got = (ssize_t)room(mh);
+	*got = give_length(mh, flags, len);
+	return 1;
+}
+
+/* What is behind the header; 0 if somebody else has been reading. */
+static int
+take_passed(int fd, struct msghdr *mh, int flags, union name *from,
+    const struct pass_hdr *h, ssize_t *got)
+{
+	union control control;
+	struct msghdr all = *mh;
+	ssize_t n;
+
+	all.msg_name = NULL;
+	all.msg_namelen = 0;
+	all.msg_control = &control;
+	all.msg_controllen = sizeof(control);
+	set_offset(fd, sizeof(*h));
+	n = shim_libc_recvmsg(fd, &all, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	set_offset(fd, 0);
+	if (n == -1) {
+		*got = -1;
+		return errno != EAGAIN;
 	}
+	if ((size_t)n < sizeof(*h) + MARKER)
+		return 0;
+	mh->msg_flags = all.msg_flags & MSG_CTRUNC;
+	set_name(from, h);
+	give_name(mh, from);
+	set_info(&all, h);
+	give_control(mh, &all);
+	if (!(flags & MSG_PEEK))
+		advance(fd, (size_t)n, (size_t)n);
+	*got = give_length(mh, flags, (size_t)n - sizeof(*h));
 	return 1;
 }
 
@@ -247,19 +418,27 @@ take_whole(int fd, struct msghdr *mh, int flags)
 ssize_t
 shim_udp_recvmsg(int fd, struct msghdr *mh, int flags)
 {
+	union name from;
+	struct pass_hdr h;
 	ssize_t got;
-	int error = errno;
+	int error = errno, done;
 
 	if (flags & (MSG_ERRQUEUE | MSG_OOB))
 		return shim_libc_recvmsg(fd, mh, flags);
 	for (;;) {
-		switch (is_merged(fd, flags)) {
-		case -1:
+		switch (look(fd, flags, &from, &h)) {
+		case FAILED:
 			return -1;
-		case 0:
+		case MERGED:
+			done = take_part(fd, mh, flags, &got);
+			break;
+		case PASSED:
+			done = take_passed(fd, mh, flags, &from, &h, &got);
+			break;
+		default:
 			return take_whole(fd, mh, flags);
 		}
-		if (!take_part(fd, mh, flags, &got))
+		if (!done)
 			continue;
 		if (got != -1)
 			errno = error;

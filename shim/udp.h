@@ -4,6 +4,10 @@
  * datagrams of a flow only where the socket that it happens to look at first
  * allows it, the daemon's or secd's: so the daemon's has to, and the daemon
  * still gets one datagram from each call.
+ *
+ * A peer's kernel, or ours, may have merged its IKE behind ESP, and then secd
+ * got both.  It passes such a message on over the loopback, and the daemon gets
+ * it as it came from the peer.
  */
 #ifndef SHIM_UDP_H
 #define SHIM_UDP_H
@@ -31,7 +35,9 @@ SHIM_HIDDEN void shim_udp_prepare(int fd, int family);
 SHIM_HIDDEN int	shim_udp_is_ours(int fd);
 /*
  * As the calls without shim_udp_, for a socket that is ours: one datagram, with
- * its source and control messages, and without UDP_GRO's.  Two threads that
+ * its source and control messages, and without UDP_GRO's.  What secd has passed
+ * on has the source that it had, and that destination in IP_PKTINFO and
+ * IPV6_PKTINFO, whose interface is 0.  Two threads that
  * receive from one socket at the same time may see a merged datagram twice, or
  * miss one, as from a network.
  */

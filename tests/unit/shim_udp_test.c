@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <arpa/inet.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "secd/pass.h"
 #include "tests/unit/netns.h"
 
 #define LIBRARY		"shim/libsecpfkey.so"
@@ -644,6 +646,315 @@ two_threads(void)
 		;
 }
 
+/* --- what secd has passed on --- */
+
+#define HDR	sizeof(struct pass_hdr)
+#define PEER	61234
+
+static uint8_t	wrapped[HDR + ROOM];
+static int	mapped;			/* IPv4's came to IPv6 sockets */
+static struct in6_addr peer_addr, our_addr;
+
+/* A message of so many octets in wrapped; the length of all. */
+static size_t
+wrap(size_t len)
+{
+	struct pass_hdr h = { .sport = { PEER >> 8, PEER & 255 } };
+	const uint32_t length = htonl((uint32_t)(sizeof(h) - 4 + len));
+	const int v4 = af == AF_INET || mapped;
+
+	inet_pton(AF_INET6, v4 ? "::ffff:198.51.100.2" : "2001:db8:2::2",
+	    &peer_addr);
+	inet_pton(AF_INET6, v4 ? "::ffff:192.0.2.1" : "2001:db8:1::1",
+	    &our_addr);
+	memcpy(h.magic, PASS_MAGIC, sizeof(h.magic));
+	memcpy(h.length, &length, sizeof(length));
+	memcpy(h.src, &peer_addr, sizeof(h.src));
+	memcpy(h.dst, &our_addr, sizeof(h.dst));
+	memcpy(wrapped, &h, sizeof(h));
+	memcpy(wrapped + HDR, out, len);
+	memset(wrapped + HDR, 0, 4);
+	return sizeof(h) + len;
+}
+
+static void
+pass_to(int fd, const union name *n, size_t len)
+{
+	if (sendto(fd, wrapped, len, 0, &n->sa, sizeof(*n)) != (ssize_t)len) {
+		printf("Bail out! sendto: %s\n", strerror(errno));
+		exit(1);
+	}
+}
+
+static void
+pass_from(int fd, size_t len)
+{
+	union name n;
+
+	name_of(&n, PORT);
+	pass_to(fd, &n, len);
+}
+
+/* As secd, whose source is that of the socket that it comes to. */
+static void
+pass(size_t len)
+{
+	pass_from(rx, wrap(len));
+}
+
+static int
+is_message(ssize_t n, size_t len)
+{
+	return n == (ssize_t)len && memcmp(in, wrapped + HDR, len) == 0;
+}
+
+static int
+is_from_peer(void)
+{
+	if (af == AF_INET)
+		return from.sin.sin_family == AF_INET &&
+		    from.sin.sin_port == htons(PEER) &&
+		    memcmp(&from.sin.sin_addr, peer_addr.s6_addr + 12, 4) == 0;
+	return from.sin6.sin6_family == AF_INET6 &&
+	    from.sin6.sin6_port == htons(PEER) &&
+	    from.sin6.sin6_scope_id == 0 &&
+	    IN6_ARE_ADDR_EQUAL(&from.sin6.sin6_addr, &peer_addr);
+}
+
+static void
+passed_by(const struct way *w)
+{
+	size_t good = 0;
+
+	put(100, 1400, 700);
+	pass(300);
+	put(20000, 120, 60);
+	pass(9);
+	put(0, 50, 0);
+	good += is_part(1, w->get(rx, 0)) && is_part(2, w->get(rx, 0));
+	memset(&from, 0, sizeof(from));
+	if (w->flags) {
+		good += is_message(w->get(rx, MSG_PEEK), 300);
+		good += is_message(w->get(rx, MSG_PEEK), 300);
+	} else
+		good += 2;
+	errno = 77;
+	wrap(300);
+	good += is_message(w->get(rx, 0), 300) && errno == 77 &&
+	    (!w->source || is_from_peer());
+	good += is_part(13, w->get(rx, 0)) && is_part(14, w->get(rx, 0));
+	wrap(9);
+	good += is_message(w->get(rx, 0), 9);
+	good += is_part(0, w->get(rx, 0));
+	is(good, 7, "%s: what secd passes on is as it was%s", w->name,
+	    w->source ? ", its source too" : "");
+	errno = 0;
+	ok(w->get(rx, 0) == -1 && errno == EAGAIN, "%s: then none", w->name);
+}
+
+/* It came to our address, not to the loopback. */
+static int
+is_to_us(struct asked *a)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(&a->mh);
+	struct in_pktinfo pi4;
+	struct in6_pktinfo pi6;
+
+	if (!only_info(a))
+		return 0;
+	if (af == AF_INET) {
+		memcpy(&pi4, CMSG_DATA(c), sizeof(pi4));
+		return memcmp(&pi4.ipi_addr, our_addr.s6_addr + 12, 4) == 0 &&
+		    memcmp(&pi4.ipi_spec_dst, our_addr.s6_addr + 12, 4) == 0 &&
+		    pi4.ipi_ifindex == 0;
+	}
+	memcpy(&pi6, CMSG_DATA(c), sizeof(pi6));
+	return IN6_ARE_ADDR_EQUAL(&pi6.ipi6_addr, &our_addr) &&
+	    pi6.ipi6_ifindex == 0;
+}
+
+static void
+passed_control(void)
+{
+	struct asked a;
+
+	pass(300);
+	ok(is_message(ask(&a, ROOM, sizeof(a.control), MSG_PEEK), 300) &&
+	    is_to_us(&a), "the address it came to is that it was sent to");
+	ok(is_message(ask(&a, ROOM, info_space(), 0), 300) && is_to_us(&a),
+	    "in as much room as it needs");
+	pass(300);
+	ask(&a, ROOM, 0, 0);
+	ok((a.mh.msg_flags & MSG_CTRUNC) && a.mh.msg_controllen == 0,
+	    "and if there is none, it says so");
+}
+
+static void
+passed_rooms(void)
+{
+	union name first;
+	socklen_t len = 4;
+	struct asked a;
+
+	pass(300);
+	ok(ask(&a, 20, 0, MSG_PEEK | MSG_TRUNC) == 300 &&
+	    (a.mh.msg_flags & MSG_TRUNC), "MSG_TRUNC: its length");
+	ok(ask(&a, 20, 0, 0) == 20 && (a.mh.msg_flags & MSG_TRUNC) &&
+	    memcmp(in, wrapped + HDR, 20) == 0, "less room gets less");
+	pass(300);
+	ok(ask(&a, 300, 0, 0) == 300 && !(a.mh.msg_flags & MSG_TRUNC),
+	    "as much room gets all");
+	pass(300);
+	is(recv(rx, NULL, 0, 0), 0, "received into nothing ...");
+	ok(recv(rx, in, ROOM, 0) == -1 && errno == EAGAIN, "... it is gone");
+	pass(300);
+	memset(&first, 0x55, sizeof(first));
+	recvfrom(rx, in, ROOM, 0, &first.sa, &len);
+	ok(len == (af == AF_INET ? sizeof(first.sin) : sizeof(first.sin6)) &&
+	    first.sa.sa_family == af &&
+	    memcmp((char *)&first + 4, "\x55\x55\x55\x55", 4) == 0,
+	    "a name is cut to its room, and its length is told");
+	memset(wrapped, 0x55, HDR);
+	pass(9000 - HDR);
+	put(0, 50, 0);
+	ok(is_message(by_recv(rx, 0), 9000 - HDR) && by_recv(rx, 0) == 50,
+	    "a large one");
+}
+
+/* All of it, with the source that the kernel tells. */
+static void
+is_untouched(size_t len, const char *what)
+{
+	struct asked a;
+	ssize_t n;
+
+	memset(&from, 0, sizeof(from));
+	ok(by_recvfrom(rx, MSG_PEEK) == (ssize_t)len &&
+	    memcmp(in, wrapped, len) == 0 && !is_from_peer(),
+	    "%s: untouched", what);
+	n = ask(&a, ROOM, sizeof(a.control), 0);
+	ok(n == (ssize_t)len && only_info(&a) && !is_to_us(&a),
+	    "%s: by recvmsg", what);
+}
+
+static void
+not_header(size_t at, const char *what)
+{
+	size_t len = wrap(300);
+
+	wrapped[at] ^= 1;
+	pass_from(rx, len);
+	is_untouched(len, what);
+}
+
+/* What rx sends; the kernel cuts nothing that has no checksum. */
+static void
+in_segments(int segment)
+{
+	const int without = segment == 0;
+
+	setsockopt(rx, SOL_SOCKET, SO_NO_CHECK, &without, sizeof(without));
+	setsockopt(rx, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+}
+
+static void
+not_from(const char *addr, uint16_t port, const char *what)
+{
+	union name n;
+	socklen_t len = name_of(&n, port);
+	int fd = socket(af, SOCK_DGRAM, 0);
+
+	inet_pton(af, addr, af == AF_INET ? (void *)&n.sin.sin_addr :
+	    (void *)&n.sin6.sin6_addr);
+	if (bind(fd, &n.sa, len) == -1) {
+		printf("Bail out! bind: %s\n", strerror(errno));
+		exit(1);
+	}
+	pass_from(fd, wrap(300));
+	is_untouched(HDR + 300, what);
+	close(fd);
+}
+
+/* Such a source comes from other machines, too, in IPv6. */
+static void
+not_mapped(void)
+{
+	union name n;
+
+	name_of(&n, PORT);
+	inet_pton(AF_INET6, "::ffff:127.0.0.1", &n.sin6.sin6_addr);
+	pass_to(rx, &n, wrap(300));
+	is_untouched(HDR + 300, "the mapped loopback");
+}
+
+static void
+not_passed(void)
+{
+	not_header(3, "no marker");
+	not_header(4, "wrong magic");
+	not_header(PASS_MAGICLEN - 1, "its last octet");
+	not_header(PASS_MAGICLEN + 3, "wrong length");
+	if (af == AF_INET) {
+		not_header(PASS_MAGICLEN + 4, "an IPv6 source on IPv4");
+		not_header(PASS_MAGICLEN + 20, "an IPv6 destination");
+	}
+	pass_from(rx, wrap(300) - 1);
+	is_untouched(HDR + 299, "cut short");
+	pass_from(rx, wrap(3));
+	is_untouched(HDR + 3, "no room for a marker");
+	pass_from(rx, wrap(0));
+	is_untouched(HDR, "nothing behind the header");
+	pass_from(rx, wrap(300) - 301);
+	is_untouched(HDR - 1, "less than a header");
+	not_from(af == AF_INET ? "127.0.0.1" : "::1", PORT + 1,
+	    "another port");
+	not_from(af == AF_INET ? "127.0.0.2" : "2001:db8:1::1", PORT,
+	    "another source");
+	wrap(300);
+	memcpy(wrapped + HDR + 300, wrapped, 100);
+	in_segments(HDR + 300);
+	pass_from(rx, HDR + 400);
+	in_segments(0);
+	memset(&from, 0, sizeof(from));
+	ok(by_recvfrom(rx, 0) == HDR + 300 &&
+	    memcmp(in, wrapped, HDR + 300) == 0 && !is_from_peer() &&
+	    by_recv(rx, 0) == 100, "merged: untouched");
+}
+
+static void
+passed_on(void)
+{
+	size_t i;
+
+	for (i = 0; i < WAYS; i++)
+		passed_by(&ways[i]);
+	passed_control();
+	passed_rooms();
+	not_passed();
+}
+
+/* Neither has an IPv4 socket, so that IPv4's come to those of IPv6. */
+static void
+passed_mapped(void)
+{
+	union name n = { .sin6 = { .sin6_family = AF_INET6,
+	    .sin6_port = htons(PORT) } };
+	int on = 1;
+
+	printf("# IPv4 to an IPv6 socket\n");
+	af = AF_INET6;
+	mapped = 1;
+	rx = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	setsockopt(rx, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	if (bind(rx, &n.sa, sizeof(n.sin6)) == -1)
+		exit(1);
+	tx = udp(FROM, 0);
+	passed_on();
+	not_mapped();
+	close(rx);
+	close(tx);
+}
+
 /* --- which sockets --- */
 
 static void
@@ -713,6 +1024,7 @@ run(int family)
 	copies();
 	bypassed();
 	two_threads();
+	passed_on();
 	close(rx);
 	close(tx);
 }
@@ -731,7 +1043,9 @@ main(int argc, char *argv[])
 		out[i] = (uint8_t)(i * 7 + i / 256);
 	netns_enter();
 	scene("ip link set lo up");
+	scene("ip -6 addr add 2001:db8:1::1/128 dev lo nodad");
 	run(AF_INET);
 	run(AF_INET6);
+	passed_mapped();
 	return tap_done();
 }
