@@ -6,10 +6,11 @@
 # the flow: with the library in the daemon every flow comes merged to secd's, and
 # the daemon has its datagrams one by one; without it some flows are not merged.
 # Nor is IKE merged into ESP that goes before it from the same port, if the
-# library is in the daemon that sends.
+# library is in the daemon that sends.  If it is not, secd gets both, and passes
+# IKE on: the daemon has each message as it came from the peer.
 #
-# secd's socket is set up as secd/sys does it, the daemon is a few lines that
-# know nothing of all this.
+# The daemon is a few lines that know nothing of all this.  secd is the real one
+# where it passes on, else a socket that is set up as secd/sys does it.
 #
 #   namespace a, secd and daemon      the peer, namespace b
 #        192.0.2.1 eth0 ---- eth0 r eth1 ---- eth1 198.51.100.2
@@ -29,6 +30,8 @@ import subprocess
 import sys
 import time
 
+import daemon
+import esp
 import lib
 from lib import ok, same
 
@@ -68,7 +71,7 @@ while True:
     ready = select.select([s, sys.stdin], [], [])[0]
     if s in ready:
         data, source = s.recvfrom(65535)
-        had.append((source[1], len(data), hashlib.sha256(data).hexdigest()))
+        had.append((source[:2], len(data), hashlib.sha256(data).hexdigest()))
         continue
     line = sys.stdin.readline().split()
     if not line:
@@ -189,19 +192,22 @@ class Daemon:
         self.process.stdin.flush()
 
     def had(self):
-        """[(port, length, digest)], and it ends."""
+        """[(source, length, digest)], and it ends."""
         self.process.stdin.close()
         got = json.loads(self.process.stdout.readline())
         self.process.wait()
-        return [tuple(x) for x in got]
+        return [(tuple(source), length, digest) for source, length, digest in
+            got]
 
 
 def message(length):
     return bytes(4) + os.urandom(length - 4)
 
 
-def row(port, data):
-    return port, len(data), hashlib.sha256(data).hexdigest()
+def row(version, port, data):
+    """Of a message from the peer."""
+    return (ADDRS[version][1], port), len(data), \
+        hashlib.sha256(data).hexdigest()
 
 
 def train(s, to, pieces):
@@ -231,7 +237,7 @@ def sixteen(a, b, version, library, what):
             s.sendto(message(LAST)[:4] + b"alone", to)
             messages.append(bytes(4) + b"alone")
             train(s, to, packets(port))
-            sent += [row(port, m) for m in messages]
+            sent += [row(version, port, m) for m in messages]
             # a device's queue is shorter than all of this
             time.sleep(0.005)
     time.sleep(0.1)
@@ -280,7 +286,7 @@ def behind(a, b, version, library):
     secd.sock.close()
     peer.sock.close()
     lib.diag("%d of %d came, %d in ESP" % (len(had), len(sent), lost))
-    return had == [row(PORT, m) for m in sent], lost
+    return had == [row(version, PORT, m) for m in sent], lost
 
 
 def trains(a, r, b, version):
@@ -294,6 +300,65 @@ def trains(a, r, b, version):
         ok(not whole and lost > 0, "... %d of 10 are not if the peer's daemon "
             "is without the library" % lost)
     hold(a, 0)
+
+
+# --- what secd passes on ---
+
+INNER = {4: ("10.9.4.1", "10.9.4.2"), 6: ("10.9.6.1", "10.9.6.2")}
+SPI = 0x1001
+
+
+def real_secd(a, version, key):
+    here, there = ADDRS[version]
+    return daemon.Secd(a, "interface sec%d {\n"
+        "    local %s peer %s; encap udp; inet %s/24\n"
+        "    sa in spi 0x%x src %s dst %s enc aes-128-gcm key file \"%s\"\n"
+        "}\n" % (version, here, there, INNER[version][0], SPI, there, here,
+        daemon.key_file("key%d" % version, key)), tag="secd%d" % version)
+
+
+def mixed(peer, version, sa):
+    """Ten trains of ESP with IKE at the end of each; the rows of IKE."""
+    here, there = INNER[version]
+    data, sent = bytes(ESP - 100), []
+    for _ in range(10):
+        ike = message(LAST)
+        train(peer, (ADDRS[version][0], PORT), [sa.seal(esp.udp_packet(
+            there, 9, here, 9, data)) for _ in range(N_ESP)] + [ike])
+        sent.append(row(version, PORT, ike))
+        time.sleep(10 * HOLD / 1000)
+    time.sleep(0.1)
+    return sent
+
+
+def passing(a, r, b, version):
+    """A peer without the library, whose datagrams have checksums."""
+    key = esp.new_key(128)
+    d = real_secd(a, version, key).start()
+    ok("gro" in d.json("process")["offload"], "secd's socket merges")
+    sa = esp.Esp(SPI, key)
+    hold(a, HOLD)
+    with lib.udp(b, ADDRS[version][1], PORT) as peer:
+        for turn, cut in enumerate((True, False), 1):
+            cutting(r, cut)
+            name = "IPv%d, %s on the way" % (version, "whole" if cut else
+                "cut")
+            ike = Daemon(a, version, True, "plain")
+            sent = mixed(peer, version, sa)
+            had = ike.had()
+            same(sum(m in sent for m in had), 10, name + ": IKE merged into "
+                "ESP is the daemon's, 10 messages of 10")
+            ok(had == sent, name + ": in order, from the peer, nothing else")
+            same(d.stray(), {"ike-passed": 10 * turn}, name +
+                ": by way of secd")
+            same(d.iface("sec%d" % version)["in"]["packets"], 10 * N_ESP * turn, name +
+                ": which has all of the ESP")
+        # nobody there: each comes back once
+        mixed(peer, version, sa)
+        same(d.stray(), {"ike-passed": 30, "ike-unclaimed": 10},
+            "IPv%d: without a daemon each is dropped" % version)
+    hold(a, 0)
+    same(d.stop(), 0, "secd stops")
 
 
 def main():
@@ -315,6 +380,8 @@ def main():
     for version in (4, 6):
         flows(a, r, b, version)
         trains(a, r, b, version)
+        if "gro" in daemon.offload():
+            passing(a, r, b, version)
 
 
 lib.run(main)
