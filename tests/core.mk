@@ -149,8 +149,8 @@ FUZZ_CORE_FLAGS = -std=gnu11 -O1 -g -fno-omit-frame-pointer ${WARN} -I. \
 FUZZ_CORE_HDRS = tests/fuzz/play.h ${SHARED_HDRS}
 FUZZ_CORE_SRCS = secd/ipc.c secd/log.c ${FORM_OBJS:.o=.c}
 FUZZ_ENGINE_SRCS = ${ENGINE_OBJS:.o=.c} ${DATA_OBJS:.o=.c} \
-	  ${ESP_OBJS:.o=.c} secd/sys/mb_${OS}.c secd/sys/sock_${OS}.c \
-	  secd/sys/tun_${OS}.c
+	  ${ESP_OBJS:.o=.c} secd/sys/mb_${OS}.c secd/sys/packet_${OS}.c \
+	  secd/sys/route_${OS}.c secd/sys/sock_${OS}.c secd/sys/tun_${OS}.c
 
 tests/fuzz/fuzz_control: tests/fuzz/fuzz_control.c ${CONTROL_OBJS:.o=.c} \
 	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS} ${CONTROL_HDRS}
@@ -162,7 +162,7 @@ tests/fuzz/fuzz_engine: tests/fuzz/fuzz_engine.c ${FUZZ_ENGINE_SRCS} \
 	  ${FUZZ_CORE_SRCS} ${FUZZ_CORE_HDRS} ${ENGINE_HDRS} ${DATA_HDRS}
 	${FUZZ_CC} ${FUZZ_CORE_FLAGS} -o $@ tests/fuzz/fuzz_engine.c \
 	    ${FUZZ_ENGINE_SRCS} ${FUZZ_CORE_SRCS} -levent_core -lcrypto \
-	    ${OS_LIBS} -lpthread
+	    ${OS_SECD_LIBS} -lpthread
 
 tests/fuzz/fuzz_pfkey: tests/fuzz/fuzz_pfkey.c ${PFKEY_OBJS:.o=.c} \
 	  ${FORM_OBJS:.o=.c} ${CONTROL_HDRS} ${SHARED_HDRS}

@@ -11,7 +11,7 @@
 
 static void	look_at_all(void *);
 
-static TAILQ_HEAD(, sa)	open_books = TAILQ_HEAD_INITIALIZER(open_books);
+static TAILQ_HEAD(, sa) open_books = TAILQ_HEAD_INITIALIZER(open_books);
 static struct due	looks = { .act = look_at_all };
 static uint8_t		round_no;	/* of looks, to know what had its turn */
 
