@@ -287,13 +287,21 @@ def route_changes(a, r, c, da):
     # a better route, by a rule
     a.run("ip route add %s via %s table 77" % (ROUTE, GW2))
     wire = lib.Capture(a, "eth2", 64)
-    a.run("ip rule add from %s lookup 77" % A[name])
     flow = Flow(a, c, name)
-    lib.until(lambda: lib.esp_packets(wire.frames()), "packets by the rule")
+    time.sleep(0.5)		# the route of that table is old news then
+    a.run("ip rule add from %s lookup 77" % A[name])
+
+    def other_way():
+        return len(lib.esp_packets(wire.frames()))
+    lib.until(other_way, "packets by the rule", 2)
     becomes(da, name, PACKET, "a rule: packet by the other way")
-    same(flow.stop()[1], 0, "none was lost")
     a.run("ip rule del from %s lookup 77" % A[name])
-    becomes(da, name, PACKET, "and back")
+    time.sleep(0.5)
+    before = other_way()
+    time.sleep(0.2)
+    same(other_way(), before, "without the rule none goes there")
+    same(output(da, name), PACKET, "and packet is in effect")
+    same(flow.stop()[1], 0, "none was lost in all this")
 
 
 def switching(a, r, c, da, confs):
@@ -302,12 +310,16 @@ def switching(a, r, c, da, confs):
     poke(a, name)()
     becomes(da, name, PACKET, "packet")
 
+    shown = []
+
     def reload():
         for extra in ("output raw", "output packet") * 5:
             da.configure(confs(extra))
             if da.ctl("reload", quiet=True).rc != 0:
                 raise lib.Failure("reload")
+            shown.append(output(da, name))
     no_loss(a, c, da, name, "raw and packet by turns", reload)
+    same(shown, [("raw", None), PACKET] * 5, "each in effect at once")
 
     def gateways():
         for gw in (GW2, GW) * 20:

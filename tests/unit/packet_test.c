@@ -187,6 +187,26 @@ batch(void)
 	close(fd);
 }
 
+/* The sum of a header's words carries once or twice. */
+static void
+checksums(void)
+{
+	int fd = sys_packet_socket(), i, n, good = 0;
+	uint16_t ident = 0;
+	struct sys_route r;
+
+	is_told("192.0.2.1", "192.0.2.2", &r);
+	for (i = 0; i < SYS_BATCH; i++)
+		packet(i, 24, "192.0.2.1", "192.0.2.2");
+	for (n = 0; n < 65536 / SYS_BATCH; n++) {
+		sys_packet_send(fd, &r.hop, &ident, d, SYS_BATCH);
+		for (i = 0; i < SYS_BATCH && next_frame(0); i++)
+			good += header_sum(frames[0] + 14) == 0xffff;
+	}
+	is(good, 65536, "the checksum is right for every identification");
+	close(fd);
+}
+
 /* --- asking --- */
 
 static void
@@ -385,6 +405,7 @@ main(void)
 	compare(AF_INET6, 100, "2001:db8::1", "2001:db8::2");
 	compare(AF_INET6, 1460, "2001:db8::1", "2001:db8::2");
 	batch();
+	checksums();
 	answers();
 	refusals();
 	changes();

@@ -681,8 +681,9 @@ hops(void)
 	leaves("kk", "by no device: by the kernel, and none is lost");
 	tells("hop ", "and it is told");
 	is(atomic_load(&dif.hop_error), ENXIO, "with the reason");
+	is(dif.hop.ifindex, 0, "it is given up");
 	from_tun();
-	leaves("k", "it is given up");
+	leaves("k", "and not tried again");
 	tells("", "and not told again");
 	hop(v0, 1480, 0);
 	scene("ip link set v0 down");
