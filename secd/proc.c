@@ -40,7 +40,6 @@ become(enum role role, int selffd, int channel, int logfd,
 		(char *)(uintptr_t)"-E", conf,
 		args->verbose ? (char *)(uintptr_t)"-v" : NULL, NULL
 	};
-	char *envp[] = { NULL };
 	int null;
 
 	snprintf(ppid, sizeof(ppid), "%d", (int)getppid());
@@ -53,7 +52,8 @@ become(enum role role, int selffd, int channel, int logfd,
 	    dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1 ||
 	    dup2(logfd, STDERR_FILENO) == -1 || dup2(channel, FD_PARENT) == -1)
 		_exit(1);
-	sys_self_exec(selffd, argv, envp);
+	sys_self_exec(selffd, argv, sys_child_env(role == ROLE_ENGINE ?
+	    SYS_ENGINE : SYS_CONTROL));
 	_exit(1);
 }
 

@@ -94,6 +94,9 @@ struct data_queue {
 int		 data_queue_init(struct data_queue *);
 void		 data_queue_clear(struct data_queue *);
 void		 data_queue_push(struct data_queue *, struct data_node *);
+/* Several, linked from the newest to the oldest; wakes the taker once. */
+void		 data_queue_push_list(struct data_queue *,
+		    struct data_node *newest, struct data_node *oldest);
 /* Everything pushed so far, oldest first. */
 struct data_node *data_queue_take(struct data_queue *);
 
@@ -109,12 +112,9 @@ struct data_node *data_queue_take(struct data_queue *);
 struct data_event {
 	struct data_node node;		/* first: a node is its event */
 	int		 type;
-	void		*owner;
 	atomic_int	 pending;	/* from the push until main has it */
+	void		*owner;
 };
-
-/* Push it, unless it is pending. */
-void		 data_event_push(struct data_queue *, struct data_event *);
 
 /* Where an SA's outer packets come from, and go to. */
 struct data_path {
@@ -125,18 +125,28 @@ struct data_path {
 	uint8_t		 wire;		/* index of the worker's socket */
 };
 
+/* What each packet looks at comes first: there may be very many of these. */
+#define DATA_SA_HOT	192		/* octets of it */
+
 struct data_sa {
+	struct data_sa	*next;		/* worker's: in its hash chain */
+
 	/* set before the worker gets it */
 	struct esp_sa	*esp;		/* NULL: an SPI without keys, of which
 					 * spi and path.dst alone count */
 	struct data_if	*iface;
 	uint32_t	 spi;
 	int		 follow;	/* in: tell when a UDP peer moves */
-	void		*owner;		/* the engine's SA */
 
 	/* set before the worker gets it, changed by DATA_SA_MOVE */
 	struct data_path path;
-	unsigned int	 home;		/* which worker's; main's */
+
+	/* worker's */
+	int		 used;		/* ev_used has been pushed */
+	counter		 seq;		/* last used (out), highest seen (in) */
+	counter		 packets;
+	counter		 bytes;		/* of inner packets */
+	struct data_event ev_active;	/* a packet, whatever became of it */
 
 	/* main thread writes, worker reads */
 	counter		 life_packets;	/* tell when packets reaches this, */
@@ -149,22 +159,19 @@ struct data_sa {
 	counter		 low;		/* out: at this number ask for more */
 
 	/* worker's */
-	struct data_sa	*next;		/* in its hash chain */
 	struct data_event ev_low;
 	struct data_event ev_used;	/* once: the first packet that was sent,
 					 * or was authentic */
-	struct data_event ev_active;	/* a packet, whatever became of it */
 	struct data_event ev_life;
 	struct data_event ev_moved;	/* as long as it is pending, no other
 					 * move is told */
-	int		 used;		/* ev_used has been pushed */
 	/* written before ev_moved is pushed, not while it is pending */
 	struct ip_addr	 moved_to;
 	uint16_t	 moved_port;
-	counter		 seq;		/* last used (out), highest seen (in) */
-	counter		 packets;
-	counter		 bytes;		/* of inner packets */
 	counter		 drops[DROP_MAX];
+
+	unsigned int	 home;		/* main's: which worker's */
+	void		*owner;		/* main's: the engine's SA */
 };
 
 /* What one worker has counted of an interface. */
@@ -258,7 +265,8 @@ void		 data_if_init(struct data_if *, int fd, void *owner,
 
 /* --- satab.c: SPI and destination to SA; one thread --- */
 
-#define SATAB_SIZE	65536	/* buckets; a power of two */
+/* Buckets, a power of two: more would not stay in a processor's cache. */
+#define SATAB_SIZE	16384
 
 struct satab {
 	struct data_sa	*bucket[SATAB_SIZE];
@@ -269,6 +277,12 @@ void		 satab_add(struct satab *, struct data_sa *);
 int		 satab_remove(struct satab *, struct data_sa *);
 struct data_sa	*satab_find(const struct satab *, uint32_t spi,
 		    const struct ip_addr *dst);
+/*
+ * Have what satab_find() will look at fetched from memory: first where the
+ * chain begins, and when that has come the first SA in it.
+ */
+void		 satab_fetch(const struct satab *, uint32_t spi);
+void		 satab_fetch_sa(const struct satab *, uint32_t spi);
 
 /* --- worker.c --- */
 
@@ -343,6 +357,8 @@ struct worker {
 	atomic_uint	 merge_kinds;	/* ESP_MERGE_*; main's */
 	struct data_queue cmds;		/* main to worker */
 	struct data_queue *done;	/* workers to main: cmds and events */
+	struct data_node *told;		/* for it when the batch is over: newest */
+	struct data_node *told_first;	/* ... and oldest */
 	struct event	 ev_cmds;
 	struct wire	 wires[WIRES_MAX];
 	int		 frames;	/* sends by a hop; -1: none */
@@ -368,6 +384,12 @@ int		 worker_init(struct worker *, struct event_base *,
 		    unsigned int id, struct data_queue *done);
 /* The thread: runs until DATA_QUIT.  arg is the worker. */
 void		*worker_main(void *arg);
+
+/* Hand over when the batch is over; an event, unless it is pending. */
+void		 worker_tell(struct worker *, struct data_node *);
+void		 worker_tell_event(struct worker *, struct data_event *);
+/* It is over: main is woken once, however much there is. */
+void		 worker_told(struct worker *);
 
 /*
  * sa's seq, packets or bytes may have moved: tell that it is active, has

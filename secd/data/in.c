@@ -33,7 +33,7 @@ is_probe(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 	if (number != wanted ||
 	    !atomic_compare_exchange_strong(&w->probe, &wanted, 0))
 		return 0;
-	data_event_push(w->done, &wire->ev_probe);
+	worker_tell_event(w, &wire->ev_probe);
 	return 1;
 }
 
@@ -112,7 +112,7 @@ follow(struct worker *w, struct data_sa *sa, const struct sys_dgram *d)
 		return;
 	sa->moved_to = d->src;
 	sa->moved_port = d->sport;
-	data_event_push(w->done, &sa->ev_moved);
+	worker_tell_event(w, &sa->ev_moved);
 }
 
 /* Open the packet where it lies; 0, or -1 after counting why it was dropped. */
@@ -133,6 +133,9 @@ open_packet(struct worker *w, struct data_sa *sa, const struct sys_dgram *d,
 	if (st == ESP_OK)
 		return 0;
 	drop(w, sa, st, 1);
+	/* the ledger is to know of its number as well */
+	if (counter_get(&sa->seq) > newest)
+		data_sa_tell(w, sa);
 	return -1;
 }
 
@@ -167,7 +170,6 @@ written(struct worker *w, struct data_sa *sa, const struct esp_group *g)
 	counter_add(&sa->bytes, g->octets);
 	counter_add(&count->in_packets, g->npieces);
 	counter_add(&count->in_bytes, g->octets);
-	data_sa_tell(w, sa);
 }
 
 /* All that has been opened. */
@@ -186,6 +188,7 @@ flush(struct worker *w)
 			written(w, sa, g);
 		else
 			drop(w, sa, drop_of_tun(errno), g->npieces);
+		data_sa_tell(w, sa);
 	}
 	esp_merge_init(&w->merge, atomic_load_explicit(&w->merge_kinds,
 	    memory_order_relaxed));
@@ -266,17 +269,48 @@ take_each(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 	}
 }
 
-/* What the next packets need comes from memory while others are opened. */
+/*
+ * With many SAs nothing of one is in the processor's caches when its packet
+ * comes.  So what all packets of the batch need is fetched in turns, each of
+ * which has the time of a whole batch to come, before the first is opened.
+ */
 static void
-prefetch(const struct worker *w, const struct sys_dgram *d)
+prefetch(const struct worker *w, const uint32_t *spi, int n)
 {
+	const struct esp_sa *esp[SYS_BATCH];
 	const struct data_sa *sa;
+	int i;
 
-	if (d->len < ESP_HDR_LEN)
-		return;
-	sa = satab_find(&w->satab, load32(d->data), &d->dst);
-	if (sa != NULL && sa->esp != NULL)
-		esp_sa_prefetch(sa->esp);
+	for (i = 0; i < n; i++)
+		satab_fetch(&w->satab, spi[i]);
+	for (i = 0; i < n; i++)
+		satab_fetch_sa(&w->satab, spi[i]);
+	for (i = 0; i < n; i++) {
+		sa = satab_find(&w->satab, spi[i], &w->in[i].dst);
+		esp[i] = sa != NULL ? sa->esp : NULL;
+		__builtin_prefetch(esp[i]);
+	}
+	for (i = 0; i < n; i++)
+		if (esp[i] != NULL)
+			esp_sa_prefetch(esp[i]);
+}
+
+/* Only where the SA changes from one packet to the next. */
+static void
+prefetch_new(const struct worker *w, int n)
+{
+	uint32_t spi[SYS_BATCH], last = 0;
+	int i, changes = 0;
+
+	for (i = 0; i < n; i++) {
+		if (w->in[i].len < ESP_HDR_LEN)
+			return;
+		spi[i] = load32(w->in[i].data);
+		changes += i > 0 && spi[i] != last;
+		last = spi[i];
+	}
+	if (changes > 0)
+		prefetch(w, spi, n);
 }
 
 void
@@ -293,8 +327,7 @@ in_run(struct worker *w, struct wire *wire)
 		n = sys_udp_recv(wire->fd, wire->af, w->in, SYS_BATCH);
 	else
 		n = sys_esp_recv(wire->fd, wire->af, w->in, SYS_BATCH);
-	for (i = 0; i < n; i++)
-		prefetch(w, &w->in[i]);
+	prefetch_new(w, n);
 	for (i = 0; i < n; i++)
 		take_each(w, wire, &w->in[i]);
 	flush(w);

@@ -78,7 +78,7 @@ send_by_hop(struct worker *w, struct data_if *dif, unsigned int first,
 	if (first + (unsigned int)n < end) {
 		atomic_store(&dif->hop_error, errno);
 		dif->hop.ifindex = 0;
-		data_event_push(w->done, &dif->ev_hop);
+		worker_tell_event(w, &dif->ev_hop);
 	}
 	return first + (unsigned int)n;
 }
@@ -254,7 +254,7 @@ static void
 tell_low(struct worker *w, struct data_sa *sa)
 {
 	if (counter_get(&sa->seq) >= counter_get(&sa->low))
-		data_event_push(w->done, &sa->ev_low);
+		worker_tell_event(w, &sa->ev_low);
 }
 
 /*
@@ -284,12 +284,12 @@ out_run(struct worker *w, struct data_if *dif)
 	while (n > 0 && total < BUDGET);
 	if (n == 0 && errno != EAGAIN && errno != EINTR) {
 		event_del(&dif->ev);
-		data_queue_push(w->done, &dif->ev_gone.node);
+		worker_tell(w, &dif->ev_gone.node);
 	}
 	if (sa == NULL) {
 		/* something was read, and dropped */
 		if (total > 0 && atomic_load(&dif->tell_nosa))
-			data_event_push(w->done, &dif->ev_nosa);
+			worker_tell_event(w, &dif->ev_nosa);
 		return;
 	}
 	flush(w, dif, sa);

@@ -29,13 +29,20 @@ data_queue_clear(struct data_queue *q)
 void
 data_queue_push(struct data_queue *q, struct data_node *n)
 {
+	data_queue_push_list(q, n, n);
+}
+
+void
+data_queue_push_list(struct data_queue *q, struct data_node *newest,
+    struct data_node *oldest)
+{
 	struct data_node *old;
 	ssize_t w;
 
 	old = atomic_load_explicit(&q->head, memory_order_relaxed);
 	do
-		n->next = old;
-	while (!atomic_compare_exchange_weak_explicit(&q->head, &old, n,
+		oldest->next = old;
+	while (!atomic_compare_exchange_weak_explicit(&q->head, &old, newest,
 	    memory_order_release, memory_order_relaxed));
 	if (old != NULL)
 		return;
@@ -43,13 +50,6 @@ data_queue_push(struct data_queue *q, struct data_node *n)
 	do
 		w = write(q->fd[1], "", 1);
 	while (w == -1 && errno == EINTR);
-}
-
-void
-data_event_push(struct data_queue *q, struct data_event *ev)
-{
-	if (!atomic_load(&ev->pending) && !atomic_exchange(&ev->pending, 1))
-		data_queue_push(q, &ev->node);
 }
 
 struct data_node *

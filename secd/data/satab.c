@@ -45,3 +45,21 @@ satab_find(const struct satab *t, uint32_t spi, const struct ip_addr *dst)
 			return sa;
 	return NULL;
 }
+
+void
+satab_fetch(const struct satab *t, uint32_t spi)
+{
+	__builtin_prefetch(bucket((struct satab *)(uintptr_t)t, spi));
+}
+
+void
+satab_fetch_sa(const struct satab *t, uint32_t spi)
+{
+	const char *sa = (const char *)*bucket((struct satab *)(uintptr_t)t,
+	    spi);
+	size_t at;
+
+	/* of none the address is of no harm */
+	for (at = 0; at < DATA_SA_HOT; at += 64)
+		__builtin_prefetch(sa + at, 1);
+}

@@ -73,18 +73,42 @@ data_if_sum(const struct data_if *dif, struct data_count *sum)
 }
 
 void
+worker_tell(struct worker *w, struct data_node *n)
+{
+	n->next = w->told;
+	if (w->told == NULL)
+		w->told_first = n;
+	w->told = n;
+}
+
+void
+worker_tell_event(struct worker *w, struct data_event *ev)
+{
+	if (!atomic_load(&ev->pending) && !atomic_exchange(&ev->pending, 1))
+		worker_tell(w, &ev->node);
+}
+
+void
+worker_told(struct worker *w)
+{
+	if (w->told != NULL)
+		data_queue_push_list(w->done, w->told, w->told_first);
+	w->told = NULL;
+}
+
+void
 data_sa_tell(struct worker *w, struct data_sa *sa)
 {
 	uint64_t packets = counter_get(&sa->packets);
 
-	data_event_push(w->done, &sa->ev_active);
+	worker_tell_event(w, &sa->ev_active);
 	if (!sa->used && packets > 0) {
 		sa->used = 1;
-		data_event_push(w->done, &sa->ev_used);
+		worker_tell_event(w, &sa->ev_used);
 	}
 	if (packets >= counter_get(&sa->life_packets) ||
 	    counter_get(&sa->bytes) >= counter_get(&sa->life_bytes))
-		data_event_push(w->done, &sa->ev_life);
+		worker_tell_event(w, &sa->ev_life);
 }
 
 static void
@@ -95,6 +119,7 @@ tun_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	out_run(dif->worker, dif);
+	worker_told(dif->worker);
 }
 
 static void
@@ -105,6 +130,7 @@ wire_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	in_run(wire->worker, wire);
+	worker_told(wire->worker);
 }
 
 static void
@@ -208,9 +234,10 @@ commands(evutil_socket_t fd, short what, void *arg)
 	for (n = data_queue_take(&w->cmds); n != NULL; n = next) {
 		next = n->next;
 		carry_out(w, (struct data_cmd *)n);
-		/* from here on it is the main thread's again */
-		data_queue_push(w->done, n);
+		worker_tell(w, n);
 	}
+	/* from here on they are the main thread's again */
+	worker_told(w);
 }
 
 int

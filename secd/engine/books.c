@@ -9,9 +9,12 @@
 
 #define LOOK_MS	2000
 
+TAILQ_HEAD(open_books, sa);
+
 static void	look_at_all(void *);
 
-static TAILQ_HEAD(, sa) open_books = TAILQ_HEAD_INITIALIZER(open_books);
+static struct open_books open_books =
+    TAILQ_HEAD_INITIALIZER(open_books);
 static struct due	looks = { .act = look_at_all };
 static uint8_t		round_no;	/* of looks, to know what had its turn */
 

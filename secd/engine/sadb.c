@@ -17,6 +17,9 @@
 #include "secd/log.h"
 
 #define LARVAL_MS	60000	/* an SPI may wait so long for its keys */
+#define CACHE_LINE	64
+#define HOT_SIZE	((sizeof(struct data_sa) + CACHE_LINE - 1) / \
+			 CACHE_LINE * CACHE_LINE)
 #define PAIR_MS		5000	/* between the two of a pair, at most */
 
 static int	cmp_id(const struct sa *, const struct sa *);
@@ -121,9 +124,12 @@ digest_keys(struct sa *sa, const struct sa_request *req)
 	return r;
 }
 
-/* The cipher state, with no number to send yet. */
+/*
+ * What packets need, the cipher's state behind it: in one place, so that a
+ * packet has few pages of memory to go to.  With no number to send yet.
+ */
 static int
-make_esp(struct sa *sa, const struct sa_request *req, char *why, size_t size)
+make_hot(struct sa *sa, const struct sa_request *req, char *why, size_t size)
 {
 	struct esp_params p = {
 		.suite = sa->suite, .backend = crypto_backend(),
@@ -136,7 +142,7 @@ make_esp(struct sa *sa, const struct sa_request *req, char *why, size_t size)
 	};
 	const char *complaint;
 	size_t need;
-	void *mem;
+	char *mem;
 
 	if (req->keylen != sa->suite->keylen + sa->suite->saltlen) {
 		snprintf(why, size, "key has %u octets, %s takes %zu (%zu and "
@@ -149,13 +155,13 @@ make_esp(struct sa *sa, const struct sa_request *req, char *why, size_t size)
 		snprintf(why, size, "%s", complaint);
 		return EINVAL;
 	}
-	need = esp_sa_size(&p);
-	if ((mem = calloc(1, need)) == NULL) {
+	need = (esp_sa_size(&p) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	if ((mem = aligned_alloc(CACHE_LINE, HOT_SIZE + need)) == NULL) {
 		snprintf(why, size, "out of memory");
 		return ENOMEM;
 	}
-	if ((sa->hot->esp = esp_sa_init(mem, need, &p)) == NULL) {
-		free(mem);
+	sa->hot = memset(mem, 0, HOT_SIZE);
+	if ((sa->hot->esp = esp_sa_init(mem + HOT_SIZE, need, &p)) == NULL) {
 		snprintf(why, size, "cipher: %s", strerror(errno));
 		return errno;
 	}
@@ -168,9 +174,7 @@ sa_new(const struct sa_request *req, const struct iface_conf *conf, int *error,
 {
 	struct sa *sa;
 
-	if ((sa = calloc(1, sizeof(*sa))) == NULL ||
-	    (sa->hot = calloc(1, sizeof(*sa->hot))) == NULL) {
-		free(sa);
+	if ((sa = calloc(1, sizeof(*sa))) == NULL) {
 		*error = ENOMEM;
 		snprintf(why, size, "out of memory");
 		return NULL;
@@ -186,7 +190,7 @@ sa_new(const struct sa_request *req, const struct iface_conf *conf, int *error,
 	if (!(req->flags & SA_F_REPLAY))
 		sa->req.replay = conf->replay;
 	if ((*error = path_for(conf, req, &sa->req_path, why, size)) != 0 ||
-	    (*error = make_esp(sa, req, why, size)) != 0) {
+	    (*error = make_hot(sa, req, why, size)) != 0) {
 		sa_free(sa);
 		return NULL;
 	}
@@ -234,11 +238,9 @@ sa_new_larval(const struct sa_request *req)
 void
 sa_free(struct sa *sa)
 {
-	if (sa->hot != NULL && sa->hot->esp != NULL) {
+	if (sa->hot != NULL)
 		esp_sa_clear(sa->hot->esp);
-		free(sa->hot->esp);
-	}
-	freezero(sa->hot, sizeof(*sa->hot));
+	free(sa->hot);
 	freezero(sa, sizeof(*sa));
 }
 

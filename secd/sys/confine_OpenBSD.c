@@ -182,6 +182,15 @@ static char	self[PATH_MAX];
  * A descriptor cannot be executed here, so the path is kept beside it: that
  * of argv[0], which therefore has to be one (rc.d(8) starts daemons so).
  */
+char *const *
+sys_child_env(enum sys_role role)
+{
+	static char *const none[] = { NULL };
+
+	(void)role;
+	return none;
+}
+
 int
 sys_self_open(void)
 {

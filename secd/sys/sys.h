@@ -345,6 +345,9 @@ int	sys_child_confine(enum sys_role, const char *user, const char *emptydir,
 int	sys_child_filter(enum sys_role, unsigned int *lost, char *why,
 	    size_t size);
 
+/* A child's environment: nothing but what its C library needs to be told. */
+char *const *sys_child_env(enum sys_role);
+
 /* A descriptor of the running program, for later sys_exec(). */
 int	sys_self_open(void);
 /* Become that program; returns only on failure. */

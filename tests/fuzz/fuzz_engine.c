@@ -46,6 +46,7 @@ run(void *arg)
 	struct role_args args = { .ppid = 1, .emptydir = "/" };
 
 	(void)arg;
+	engine_conf_init(&args.engine);
 	engine_main(&args);
 	return NULL;
 }

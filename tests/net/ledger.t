@@ -59,15 +59,16 @@ def add(d, nonces, spi, name, path, check=True):
 
 
 def flood_until(a, cond):
-    """Send until then.  The tun device's queue is short, and drops."""
-    for _ in range(200):
+    """Send until then.  The tun device's queue is short, and drops; and the
+    numbers reserved last for two seconds of the rate before."""
+    for _ in range(3000):
         try:
             daemon.flood(a, *INSIDE, 1000)
         except OSError:
             pass		# without a carrier there is nothing to fill
         if cond():
             return
-    raise lib.Failure("200,000 packets changed nothing")
+    raise lib.Failure("3,000,000 packets changed nothing")
 
 
 def held(a, d, nonces, hook):

@@ -420,6 +420,31 @@ class Client:
                 return got
             self.queue.append(got)
 
+    def many(self, kind, requests, depth=32):
+        """Send requests (lists of extensions), depth of them ahead of their
+        replies; the seconds it took, and the replies that have an errno."""
+        raw = []
+        for exts in requests:
+            self.seq += 1
+            raw.append(message(self.number(kind), self.dialect.ESP, exts,
+                seq=self.seq, pid=self.pid))
+        refused, sent, got = [], 0, 0
+        started = time.perf_counter()
+        while got < len(raw):
+            while sent < min(len(raw), got + depth):
+                self.send(raw[sent])
+                sent += 1
+            reply = self.recv()
+            if reply is None:
+                raise lib.Failure("no reply to %s %d" % (kind, got))
+            if reply.type != self.number(kind):
+                self.queue.append(reply)
+                continue
+            got += 1
+            if reply.errno:
+                refused.append(reply)
+        return time.perf_counter() - started, refused
+
     def next(self, timeout=lib.TIMEOUT):
         """The next message that nobody asked for, or None."""
         if self.queue:
