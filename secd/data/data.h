@@ -357,8 +357,8 @@ struct worker {
 	atomic_uint	 merge_kinds;	/* ESP_MERGE_*; main's */
 	struct data_queue cmds;		/* main to worker */
 	struct data_queue *done;	/* workers to main: cmds and events */
-	struct data_node *told;		/* for it when the batch is over: newest */
-	struct data_node *told_first;	/* ... and oldest */
+	struct data_node *told;		/* for it after the batch: newest, */
+	struct data_node *told_first;	/* and oldest */
 	struct event	 ev_cmds;
 	struct wire	 wires[WIRES_MAX];
 	int		 frames;	/* sends by a hop; -1: none */

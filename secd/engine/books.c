@@ -16,7 +16,7 @@ static void	look_at_all(void *);
 static struct open_books open_books =
     TAILQ_HEAD_INITIALIZER(open_books);
 static struct due	looks = { .act = look_at_all };
-static uint8_t		round_no;	/* of looks, to know what had its turn */
+static uint8_t		round_no;	/* of looks: what had its turn */
 
 void
 sa_touch(struct sa *sa, time_t now)

@@ -156,11 +156,13 @@ make_hot(struct sa *sa, const struct sa_request *req, char *why, size_t size)
 		return EINVAL;
 	}
 	need = (esp_sa_size(&p) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	if ((mem = aligned_alloc(CACHE_LINE, HOT_SIZE + need)) == NULL) {
+	mem = aligned_alloc(CACHE_LINE, HOT_SIZE + need);
+	if (mem == NULL) {
 		snprintf(why, size, "out of memory");
 		return ENOMEM;
 	}
-	sa->hot = memset(mem, 0, HOT_SIZE);
+	memset(mem, 0, HOT_SIZE);
+	sa->hot = (struct data_sa *)(void *)mem;
 	if ((sa->hot->esp = esp_sa_init(mem + HOT_SIZE, need, &p)) == NULL) {
 		snprintf(why, size, "cipher: %s", strerror(errno));
 		return errno;

@@ -425,7 +425,8 @@ char *const *
 sys_child_env(enum sys_role role)
 {
 	static char tunables[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
-	static char *const none[] = { NULL }, *const some[] = { tunables, NULL };
+	static char *const none[] = { NULL };
+	static char *const some[] = { tunables, NULL };
 
 	return role == SYS_ENGINE ? some : none;
 }
