@@ -106,12 +106,14 @@ class Grown(rows.Secd):
 class Spread(rows.Row):
     """secd at the right end only, whose SAs are all inbound."""
     sas, interfaces = 1, 1
-    packets, size = 200000, rows.MTU
+    # so many that each SA has its first packet behind it: 700 MB at once
+    packets, size = 500000, rows.MTU
+    backend = "libcrypto"
     older = False
     wire = rows.ESP
 
     def start(self):
-        lines = [] if self.older else ["crypto backend libcrypto",
+        lines = [] if self.older else ["crypto backend " + self.backend,
             "offload no merge"]
         lines += ["interface sec%d { mtu %d; link state admin }" % (i,
             rows.MTU) for i in range(self.interfaces)]
@@ -182,10 +184,13 @@ TUNNELS = [
     kind(Grown, "sas-10000", "and 10,000 others", others=10000),
     kind(Grown, "ifs-100", "and 99 interfaces", interfaces=100),
 ]
+MANY = {"sas": 10000, "interfaces": 64}
 SPREAD = [
     kind(Spread, "rx-1", "received on 1 SA"),
-    kind(Spread, "rx-10000", "spread over 10,000 of 64 interfaces",
-        sas=10000, interfaces=64),
+    kind(Spread, "rx-10000", "spread over 10,000 of 64 interfaces", **MANY),
+    kind(Spread, "rx-1-mb", "on 1 SA, ipsec-mb", backend="ipsec-mb"),
+    kind(Spread, "rx-10000-mb", "spread over 10,000, ipsec-mb",
+        backend="ipsec-mb", **MANY),
 ]
 
 

@@ -32,10 +32,11 @@ def tunnels(store, titles):
 
 
 def received(store, titles):
-    rows, first = [], None
+    rows = []
     for r in _named(store, "growth-rx"):
         ns = store.median("growth-rx", r, "ns")
-        first = first or ns
+        one = "rx-1-mb" if r.endswith("-mb") else "rx-1"
+        first = store.median("growth-rx", one, "ns") or ns
         rows.append([titles[r], "%.0f ns of CPU a packet (%.0f-%.0f)" %
             stats.spread(store.values("growth-rx", r, "ns")),
             "%.2f times" % (ns / first), "%.0f k/s accepted, %.0f %% of what "

@@ -5,6 +5,10 @@
 # unit tests, and every *.t below tests.  Called by `make check' at the top of
 # the tree.
 #
+# check.sh -n: the network tests alone, for another round with other settings
+# (TEST_WORKERS, TEST_OFFLOAD, TEST_CRYPTO; tests/net/daemon.py).  What they do
+# not touch, or sets them itself, is left out.
+#
 # The daemon under test is a copy in a directory of root's, since the parent
 # drops the right to read what is not its own.
 
@@ -38,13 +42,23 @@ export SECD SECCTL HOOK_LEDGER
 # The long ones first, so that none of them is left alone at the end.
 long="tests/net/reset.t tests/net/rekey.t tests/net/share4500.t"
 long="$long tests/net/survive.t tests/net/natt.t tests/net/uml.t"
-for file in tests/fuzz/*.t; do
-	long="$long $file"
-done
+if [ "${1:-}" = -n ]; then
+	shift
+	others=
+	without=" tests/net/threads.t tests/net/settings.t tests/net/scale.t"
+	without="$without tests/net/shim.t tests/net/hostile.t "
+else
+	for file in tests/fuzz/*.t; do
+		long="$long $file"
+	done
+	long="$long tests/net/threads.t tests/net/scale.t"
+	others="tests/config/*.t tests/ctl/*.t tests/service/*.t tests/lint/*.t"
+	without=
+fi
 short=
-for file in tests/net/*.t tests/config/*.t tests/ctl/*.t tests/service/*.t \
-    tests/lint/*.t; do
-	case " $long " in
+# shellcheck disable=SC2086 # patterns
+for file in tests/net/*.t $others; do
+	case " $long $without" in
 	*" $file "*) ;;
 	*) [ -e "$file" ] && short="$short $file" ;;
 	esac

@@ -41,6 +41,15 @@ class Failure(Exception):
     """A step without which the rest of the test makes no sense failed."""
 
 
+class Skip(Exception):
+    """The test cannot run here."""
+
+
+def skip(why):
+    """For the whole test, before its first check."""
+    raise Skip(why)
+
+
 class _Tally:
     count = 0
     failed = 0
@@ -113,6 +122,9 @@ def run(main):
         sys.exit(1)
     try:
         main()
+    except Skip as e:
+        print("1..0 # SKIP %s" % e, flush=True)
+        sys.exit(0)
     except Exception as e:
         ok(False, "the test ran to its end (%s)" % type(e).__name__)
         diag(traceback.format_exc())
