@@ -68,8 +68,17 @@ crypto_start(void)
 		    "'crypto backend auto'", name, why, esp_mb_built() ?
 		    "install libipsec-mb1 (Debian)" :
 		    "build secd where libipsec-mb-dev (Debian) is installed");
-	log_info("crypto backend %s, %s: %s%s", choices[choice], name, why,
-	    in_use ? "" : "; libcrypto does all");
+}
+
+void
+crypto_say(void)
+{
+	static int said;
+
+	if (!said)
+		log_info("crypto backend %s, %s: %s%s", choices[choice], name,
+		    why, in_use ? "" : "; libcrypto does all");
+	said = 1;
 }
 
 const struct esp_backend *

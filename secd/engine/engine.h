@@ -446,10 +446,12 @@ void		 key_wipe(struct sa_request *);
 /* Load what secd.conf may want, before all confinement; says nothing yet. */
 void		 crypto_load(const struct engine_conf *);
 /*
- * Decide, after a self-test, and log what was decided; ends the engine if what
- * secd.conf requires cannot be had.
+ * Decide, after a self-test; ends the engine if what secd.conf requires cannot
+ * be had.
  */
 void		 crypto_start(void);
+/* Log what was decided, once. */
+void		 crypto_say(void);
 /* For esp_params; NULL: libcrypto for all. */
 const struct esp_backend *crypto_backend(void);
 void		 show_crypto(uint32_t id);

@@ -310,6 +310,7 @@ decide(struct job *job)
 	if (verdict.error == 0) {
 		commit_ifs();
 		commit_sas();
+		crypto_say();
 	}
 	clear();
 	busy = 0;

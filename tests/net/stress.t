@@ -209,7 +209,8 @@ def scale(d):
         c.must(c.add(0x10000 + i, A, B, suite(1000 + i)))
     for (what, f), before in zip(asks, few):
         now = quick(200, f)
-        ok(now < 3 * before, "%s beside %d SAs: %.2f ms, %.2f without" % (
+        # a walk over all of them takes more than a millisecond
+        ok(now < max(3 * before, 0.0006), "%s beside %d SAs: %.2f ms, %.2f without" % (
             what, MANY, 1000 * now, 1000 * before))
     same(len(c.dump()), len(d.sas()), "DUMP shows each")
     c.must(c.flush())
