@@ -168,9 +168,9 @@ hand_bypass(int fd, enum bypass_kind kind, unsigned int worker)
 	struct msg_bypass m = { .kind = kind, .worker = worker };
 
 	if (fd == -1) {
-		log_warn("no 'output packet', raw instead: its %s",
-		    kind == BYPASS_FRAMES ? "packet socket" :
-		    "netlink sockets");
+		log_warn("no 'output packet' until secd is restarted, raw "
+		    "instead: its %s", kind == BYPASS_FRAMES ?
+		    "packet socket" : "netlink sockets");
 		return -1;
 	}
 	if (ipc_send_now(parent_engine(), MSG_BYPASS, 0, fd, &m,
@@ -196,12 +196,17 @@ static void
 bypass(void)
 {
 	unsigned int i;
+	int events;
 
 	bypass_done = 1;
 	for (i = 0; i < parent.engine.workers; i++)
 		if (frames(i) == -1)
 			return;
-	if (hand_bypass(sys_route_socket(1), BYPASS_EVENTS, 0) == 0)
+	/* with the right to a large buffer: changes come in crowds */
+	sys_priv(SYS_PRIV_NET);
+	events = sys_route_socket(1);
+	sys_priv(0);
+	if (hand_bypass(events, BYPASS_EVENTS, 0) == 0)
 		hand_bypass(sys_route_socket(0), BYPASS_ASK, 0);
 }
 

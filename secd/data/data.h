@@ -126,7 +126,7 @@ struct data_path {
 };
 
 /* What each packet looks at comes first: there may be very many of these. */
-#define DATA_SA_HOT	192		/* octets of it */
+#define DATA_SA_HOT	192		/* octets of it: up to life_bytes */
 
 struct data_sa {
 	struct data_sa	*next;		/* worker's: in its hash chain */
@@ -366,6 +366,7 @@ struct worker {
 	counter		 probe;		/* main: the number awaited; 0 none */
 	struct satab	 satab;
 	counter		 stray[DROP_MAX];	/* of no interface */
+	unsigned int	 passed;	/* IKE's, of this batch */
 	unsigned int	 nheld;
 	struct held	 held[HELD_MAX];	/* as they came */
 	struct esp_split split;		/* out.c */

@@ -2,7 +2,8 @@
 /*
  * From wire to tun, one batch, in reading order from the bottom: receive, find
  * the SA, open, merge, write.  A stranger's packet moves one counter and
- * nothing else.
+ * nothing else; but for IKE that came with ESP, which is passed on, a little of
+ * it in each batch.
  *
  * What is received may be many packets of one UDP flow.  They are opened where
  * they lie; those that could have been one super-packet are written as one, in
@@ -12,6 +13,10 @@
 #include <string.h>
 
 #include "secd/data/data.h"
+
+#define PASS_MAX	4	/* of a batch; IKE is in no hurry */
+
+_Static_assert(ESP_MERGE_PIECES <= SYS_PIECES, "a group is one write");
 
 static uint32_t
 load32(const uint8_t *p)
@@ -51,6 +56,7 @@ static void
 take_ike(struct worker *w, struct wire *wire, const struct sys_dgram *d)
 {
 	if (d->segment != 0 && wire->port == SYS_UDP_SHARED &&
+	    w->passed++ < PASS_MAX &&
 	    sys_udp_pass(wire->fd, wire->af, d) == 0)
 		counter_add(&w->stray[DROP_IKE_PASSED], 1);
 	else
@@ -106,7 +112,9 @@ drop(struct worker *w, struct data_sa *sa, unsigned int why, uint64_t n)
 static void
 follow(struct worker *w, struct data_sa *sa, const struct sys_dgram *d)
 {
-	if (d->sport == sa->path.sport && addr_equal(&d->src, &sa->path.src))
+	/* to port 0 nothing can be sent, and to us it means no UDP */
+	if (d->sport == 0 || (d->sport == sa->path.sport &&
+	    addr_equal(&d->src, &sa->path.src)))
 		return;
 	if (atomic_load(&sa->ev_moved.pending))
 		return;
@@ -318,6 +326,7 @@ in_run(struct worker *w, struct wire *wire)
 {
 	int i, n;
 
+	w->passed = 0;
 	for (i = 0; i < SYS_BATCH; i++) {
 		w->in[i].buf = w->slot[i];
 		w->in[i].size = SLOT_SIZE;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * From tun to wire, one batch of one interface, in reading order from the
- * bottom: read, split, seal, send, tell.  Every packet ends in exactly one
- * counter.
+ * bottom: read, split, seal, send, tell.  Every packet ends in one counter; a
+ * super-packet that cannot be cut counts as one, and a datagram of which some
+ * pieces did not leave as if none had.
  *
  * What is read may be a super-packet.  Each packet it stands for is sealed from
  * where it lies to its place among those that are sent: the encryption is the

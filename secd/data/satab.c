@@ -6,6 +6,8 @@
  */
 #include "secd/data/data.h"
 
+_Static_assert(offsetof(struct data_sa, limit) <= DATA_SA_HOT, "hot is first");
+
 static struct data_sa **
 bucket(struct satab *t, uint32_t spi)
 {

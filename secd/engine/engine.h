@@ -371,6 +371,8 @@ void		 workers_set_hop(struct data_if *, const struct sys_hop *,
 		    int once);
 /* This worker's socket for that. */
 void		 workers_frames(unsigned int worker, int fd);
+/* Decide who will have sa, which is of a tunnel but does not work yet. */
+void		 workers_place(struct sa *);
 /* sa works; it is at sa->path from now on; it goes: sadb_gone() follows. */
 void		 workers_add_sa(struct sa *);
 void		 workers_move_sa(struct sa *);

@@ -177,14 +177,19 @@ doubt(struct tunnel *t)
 	soon();
 }
 
+/* Nobody knows what has changed. */
 static void
 doubt_all(void)
 {
 	struct tunnel *t;
 
-	TAILQ_FOREACH(t, tunnel_all(), entry)
-		if (t->conf.output == OUTPUT_PACKET)
-			doubt(t);
+	TAILQ_FOREACH(t, tunnel_all(), entry) {
+		if (t->conf.output != OUTPUT_PACKET)
+			continue;
+		if (t->hop.told)
+			withdraw(t, "changes of routes were lost");
+		doubt(t);
+	}
 }
 
 void

@@ -357,6 +357,7 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	RB_INSERT(sa_digests, &digests, sa);
 	find_pair(sa);
 	tunnel_add(sa);
+	workers_place(sa);
 	wire_count(sa, 1);
 	count++;
 	sa->narrow = t->narrow && (sa->req.flags & SA_F_IKE);
@@ -364,7 +365,7 @@ sadb_insert(struct sa *sa, struct tunnel *t)
 	sadb_schedule(sa);
 	while ((twin = draining_twin(sa)) != NULL)
 		sadb_remove(twin, NULL, NULL, "its like is added again");
-	/* fences come back in order, so this is the last to go */
+	/* the last of them; there may be others, of other workers */
 	last = leaving_twin(sa);
 	if (last == NULL || (last->successor != NULL && last->successor != sa))
 		return 1;
@@ -544,6 +545,37 @@ sadb_drain(struct sa *sa, int ms, const char *reason)
 	due_set(&sa->due, engine_ms() + ms);
 }
 
+/* The same key under new parameters: nothing is seen twice. */
+static void
+inherit_seen(const struct sa *gone)
+{
+	struct sa *sa;
+
+	for (sa = same_key(gone->digest, 0); sa != NULL;
+	    sa = same_key(gone->digest, sa->id))
+		if (sa->req.dir == SA_IN && sa->state == SA_WAITING)
+			esp_sa_advance(sa->hot->esp,
+			    esp_sa_seq(gone->hot->esp));
+}
+
+/*
+ * What sa waited for has gone; its workers let go in their own time, and there
+ * may be another one still.
+ */
+static void
+succeed(struct sa *sa)
+{
+	struct sa *other = leaving_twin(sa);
+
+	if (other != NULL && other->successor == NULL) {
+		other->successor = sa;
+		sa->predecessor = other;
+	} else if (sa->reserved)
+		sadb_activate(sa);
+	else
+		reserve_first(sa);
+}
+
 void
 sadb_gone(struct sa *sa)
 {
@@ -555,17 +587,11 @@ sadb_gone(struct sa *sa)
 	reserve_cancel(sa);
 	if (sa->req.dir == SA_IN)
 		reserve_seen(sa);
+	if (sa->req.dir == SA_IN)
+		inherit_seen(sa);
 	if (next != NULL) {
 		next->predecessor = NULL;
-		/* the same key under new parameters: nothing is seen twice */
-		if (next->req.dir == SA_IN && sa->req.dir == SA_IN &&
-		    memcmp(next->digest, sa->digest, KEY_DIGEST_LEN) == 0)
-			esp_sa_advance(next->hot->esp,
-			    esp_sa_seq(sa->hot->esp));
-		if (next->reserved)
-			sadb_activate(next);
-		else
-			reserve_first(next);
+		succeed(next);
 	}
 	/* a static key is never forgotten, so there is nothing to tell */
 	if (!(sa->req.flags & SA_F_STATIC) && same_key(sa->digest, 0) == NULL)

@@ -191,9 +191,15 @@ workers_set_hop(struct data_if *dif, const struct sys_hop *hop, int once)
 /* --- SAs --- */
 
 void
-workers_add_sa(struct sa *sa)
+workers_place(struct sa *sa)
 {
 	sa->hot->home = home_of(sa, &sa->path);
+}
+
+void
+workers_add_sa(struct sa *sa)
+{
+	workers_place(sa);
 	if (sa->req.dir == SA_IN)
 		give(sa->hot->home, new_command(DATA_SA_ADD, NULL, sa->hot));
 }
@@ -218,6 +224,7 @@ workers_move_sa(struct sa *sa)
 
 	if (sa->state == SA_WAITING) {	/* nobody has it yet */
 		sa->hot->path = sa->path;
+		workers_place(sa);
 		return;
 	}
 	if (sa->moving)

@@ -58,7 +58,7 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(shutdown),		C },
 	{ SCMP_SYS(getpeername),	C },	/* what a client calls itself */
 
-	/* packets: tun by readv and write, outer sockets in batches */
+	/* packets: tun by readv and, below, writev; sockets in batches */
 	{ SCMP_SYS(readv),		E },
 	{ SCMP_SYS(recvmmsg),		E },
 	{ SCMP_SYS(sendmmsg),		E },

@@ -104,6 +104,11 @@ set_share_of(int fd, uint8_t af, unsigned int n, unsigned int i)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_STMT(BPF_ALU | BPF_SUB | BPF_X, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, sizeof(uint32_t), 1, 0),
+		/* too short for an SPI: the first counts it */
+		BPF_STMT(BPF_RET | BPF_K, i == 0 ? UINT32_MAX : 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
 		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1),
@@ -482,12 +487,6 @@ is_many(int udp, const struct sys_dgram *d)
 	return udp && d->segment != 0 && d->len > d->segment;
 }
 
-static int
-same_addr(const struct ip_addr *a, const struct ip_addr *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 /*
  * The names and control messages of a batch.  In nearly every batch all is the
  * same from one to the next, and then it is written once.
@@ -506,14 +505,14 @@ address(struct outgoing *o, int udp, const struct sys_dgram *d, int n)
 	for (i = 0; i < n; i++) {
 		mh = &o->mm[i].msg_hdr;
 		if (name == NULL || d[i].dport != d[i - 1].dport ||
-		    !same_addr(&d[i].dst, &d[i - 1].dst)) {
+		    !addr_equal(&d[i].dst, &d[i - 1].dst)) {
 			name = &o->to[i];
 			namelen = name_of(name, &d[i].dst, udp ? d[i].dport :
 			    0);
 		}
 		mh->msg_name = name;
 		mh->msg_namelen = namelen;
-		if (control == NULL || !same_addr(&d[i].src, &d[i - 1].src) ||
+		if (control == NULL || !addr_equal(&d[i].src, &d[i - 1].src) ||
 		    (is_many(udp, &d[i]) && segment != 0 &&
 		    segment != d[i].segment)) {
 			control = &o->control[i];
@@ -701,7 +700,7 @@ sys_udp_pass(int fd, uint8_t af, const struct sys_dgram *d)
 	};
 	ssize_t r;
 
-	if (same_addr(&d->src, &us)) {
+	if (addr_equal(&d->src, &us)) {
 		errno = EINVAL;
 		return -1;
 	}
