@@ -85,7 +85,7 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(rt_sigprocmask),	C | E },	/* abort, thread exit */
 	{ SCMP_SYS(rt_sigreturn),	C | E },	/* end of any handler */
 	{ SCMP_SYS(restart_syscall),	C | E },	/* poll after SIGCONT */
-	{ SCMP_SYS(writev),		C | E },	/* libc's dying words */
+	{ SCMP_SYS(writev),		C | E },	/* tun; dying words */
 	{ SCMP_SYS(exit),		C | E },
 	{ SCMP_SYS(exit_group),		C | E },
 };
