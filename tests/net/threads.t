@@ -17,7 +17,7 @@ from lib import diag, ok
 
 SECD = os.path.join(daemon.ROOT, "tests/net/secd_threads")
 RUNS = (("basic.t", 1), ("basic.t", 2), ("basic.t", 4), ("natt.t", 2),
-    ("drops.t", 4), ("pfkey.t", 4))
+    ("drops.t", 4), ("suites.t", 4), ("early.t", 4))
 
 
 def main():
