@@ -42,7 +42,7 @@ def main():
     text = "![TCP throughput and CPU time](tests/bench/bench.svg)\n\n" + \
         table(result) + "\n%s, %d cores of %s, both ends on them, Linux " \
         "%s; medians of one interleaved run.\n" % (about["date"].split()[0],
-        about["cores"], about["cpu"], about["kernel"].split()[1])
+        about["cores"], about["cpu"], about["kernel"].split()[1].split("-")[0])
     path = os.path.join(TOP, "README.md")
     with open(path) as f:
         readme = f.read()
