@@ -213,9 +213,10 @@ class Secd(Row):
         backend = [c["backend"] for c in suites if c["enc"] == "aes-256-gcm"]
         self.must(backend == [self.backend], "the cipher is %s's, but %s" % (
             self.backend, backend))
-        now = d.iface()
-        self.must(now["output_now"] == (self.output or "output raw").split(
-            )[1], "output is as asked: " + str(now["output_reason"]))
+        # a neighbour that was just found is told of a little later
+        lib.until(lambda: d.iface()["output_now"] == (self.output or
+            "output raw").split()[1], "%s to have its output: %s" % (
+            self.name, d.iface()["output_reason"]), 5)
 
     def must(self, cond, what):
         if not cond:
