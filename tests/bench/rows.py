@@ -175,7 +175,9 @@ class Secd(Row):
             text = "crypto backend %s\n" % self.backend
         lines = ["local %s peer %s" % (OUTER[side], OUTER[1 - side]),
             "inet %s/24 %s" % (INNER[side], INNER[1 - side]), "mtu %d" % MTU]
-        lines += [w for w in (self.encap, self.output, self.more) if w]
+        # raw without a port 4500 to share, which would be looked at
+        lines += [w for w in (self.encap or "encap none", self.output,
+            self.more) if w]
         for i in (0, 1):
             lines.append("sa %s spi 0x%x src %s dst %s enc aes-256-gcm key "
                 'file "%s"' % (way[i], 0x1001 + i, OUTER[i], OUTER[1 - i],
